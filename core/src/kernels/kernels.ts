@@ -1,0 +1,62 @@
+import type { Matrix } from "../tensor/matrix.ts";
+import type { SparseCode } from "../tensor/sparse-code.ts";
+
+/**
+ * Which latents of a pre-activation row `p` become active, and how strongly.
+ *
+ * - `threshold`: latent j is active when `p[j] > threshold[j]` (strictly) and its activation, `p[j] * scale[j] + offset[j]`
+ *   (scale 1 and offset 0 when absent), is positive.
+ * - `row-threshold`: latent j of row i is active when `p[j] > threshold[i]` and `p[j] > 0`; its activation is `p[j]`.
+ * - `top`: the `count` largest `p[j]` of the row are active where positive; equal values go to the lower index.
+ */
+export type Selection =
+  | {
+      readonly kind: "threshold";
+      /** [m] */
+      readonly threshold: Float32Array;
+      /** [m] */
+      readonly scale?: Float32Array;
+      /** [m] */
+      readonly offset?: Float32Array;
+    }
+  | {
+      readonly kind: "row-threshold";
+      /** [rows of x] */
+      readonly threshold: Float32Array;
+    }
+  | { readonly kind: "top"; readonly count: number };
+
+/** For each row of one matrix its nearest rows of another, best first; `count` of them per row, row-major. */
+export interface Matches {
+  readonly count: number;
+  /** [rows × count]; equal cosines go to the lower index. */
+  readonly indices: Int32Array;
+  /** [rows × count], in [-1, 1]. */
+  readonly cosines: Float32Array;
+}
+
+/**
+ * CONTRACT. The heavy operations, all of them. Every implementation passes `kernels.conformance.ts`.
+ *
+ * No operation holds a dense [rows × latents] result. Results do not depend on how many threads took part. Arguments are
+ * only read; a call may begin before the last has ended. Shapes that do not fit reject with a ShapeError.
+ */
+export interface Kernels {
+  /** What runs, for people: "wasm, 2 threads". */
+  readonly name: string;
+
+  /** Codes of `x` [b × d]: pre-activations `x · encoderᵀ + bias` (encoder [m × d], bias [m]), then {@link Selection}. */
+  encode(x: Matrix, encoder: Matrix, bias: Float32Array, selection: Selection): Promise<SparseCode>;
+
+  /** `base + sign · code · decoder`, [b × d]; decoder [m × d], base [b × d]. */
+  decode(code: SparseCode, decoder: Matrix, base: Matrix, sign: 1 | -1): Promise<Matrix>;
+
+  /** For each entry (row i, latent j) of `code`: ⟨decoder[j], residual[i]⟩. Length: entries. */
+  project(code: SparseCode, decoder: Matrix, residual: Matrix): Promise<Float32Array>;
+
+  /** The `count` rows of `among` [m × d] with the highest cosine to each row of `rows` [l × d]. A zero row has cosine 0 to all. */
+  match(rows: Matrix, among: Matrix, count: number): Promise<Matches>;
+
+  /** Free threads and memory; later calls reject. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,59 @@
+import { existsSync } from "node:fs";
+import { playwright } from "@vitest/browser-playwright";
+import { defaultClientConditions, defaultServerConditions } from "vite";
+import { defineConfig } from "vitest/config";
+
+const chromium = [
+  process.env.CHROMIUM_PATH,
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+].find((path) => path !== undefined && existsSync(path));
+if (chromium === undefined) {
+  if (process.env.SAESTITCH_REQUIRE_BROWSER)
+    throw new Error("SAESTITCH_REQUIRE_BROWSER is set, but no Chromium was found; set CHROMIUM_PATH");
+  console.warn(
+    "Browser tests skipped: no Chromium found. Install it, or set CHROMIUM_PATH to its executable.",
+  );
+}
+
+const condition = "@saestitch/source";
+
+const node = {
+  resolve: { conditions: [condition, ...defaultServerConditions] },
+  ssr: { resolve: { conditions: [condition, ...defaultServerConditions] } },
+  test: {
+    name: "node",
+    include: ["core/src/**/*.test.ts", "cli/src/**/*.test.ts", "test/**/*.test.ts"],
+    exclude: ["test/browser/**"],
+    testTimeout: 60_000,
+  },
+};
+
+/** The same tests of `core`, but for those of its Node folder, in a real browser. */
+const browser = {
+  resolve: { conditions: [condition, ...defaultClientConditions] },
+  server: {
+    headers: { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" },
+  },
+  test: {
+    name: "browser",
+    include: ["core/src/**/*.test.ts"],
+    exclude: ["core/src/node/**"],
+    testTimeout: 60_000,
+    browser: {
+      enabled: true,
+      headless: true,
+      screenshotFailures: false,
+      provider: playwright({
+        launchOptions: {
+          ...(chromium && { executablePath: chromium }),
+          args: ["--no-sandbox", "--disable-gpu"],
+        },
+      }),
+      instances: [{ browser: "chromium" as const }],
+    },
+  },
+};
+
+export default defineConfig({ test: { projects: chromium === undefined ? [node] : [node, browser] } });
