@@ -11,6 +11,15 @@ export function allocateInt32(length: number): Int32Array {
   return new Int32Array(allocate(length * 4));
 }
 
+/**
+ * An ordinary buffer for every living shared one. V8 leaves shared memory out when it decides to collect garbage, and a
+ * loop over batches would fill the machine before it does. The ordinary buffer counts, and being untouched takes no memory.
+ */
+const counterparts = new WeakMap<SharedArrayBuffer, ArrayBuffer>();
+
 function allocate(bytes: number): ArrayBufferLike {
-  return typeof SharedArrayBuffer === "undefined" ? new ArrayBuffer(bytes) : new SharedArrayBuffer(bytes);
+  if (typeof SharedArrayBuffer === "undefined") return new ArrayBuffer(bytes);
+  const buffer = new SharedArrayBuffer(bytes);
+  counterparts.set(buffer, new ArrayBuffer(bytes));
+  return buffer;
 }
