@@ -25,7 +25,7 @@ const node = {
   test: {
     name: "node",
     include: ["core/src/**/*.test.ts", "cli/src/**/*.test.ts", "test/**/*.test.ts"],
-    exclude: ["test/browser/**"],
+    exclude: ["test/browser/**", "**/*.browser.test.ts"],
     testTimeout: 60_000,
   },
 };

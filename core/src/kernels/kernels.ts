@@ -54,7 +54,10 @@ export interface Kernels {
   /** For each entry (row i, latent j) of `code`: ⟨decoder[j], residual[i]⟩. Length: entries. */
   project(code: SparseCode, decoder: Matrix, residual: Matrix): Promise<Float32Array>;
 
-  /** The `count` rows of `among` [m × d] with the highest cosine to each row of `rows` [l × d]. A zero row has cosine 0 to all. */
+  /**
+   * The `count` rows (all m, if fewer) of `among` [m × d] with the highest cosine to each row of `rows` [l × d]. A zero row has
+   * cosine 0 to all; a row that holds NaN or infinite values rejects with a DataError.
+   */
   match(rows: Matrix, among: Matrix, count: number): Promise<Matches>;
 
   /** Free threads and memory; later calls reject. */

@@ -1,0 +1,120 @@
+import type { Matrix } from "../tensor/matrix.ts";
+import { wasmBase64 } from "./kernels.wasm.ts";
+
+/** Functions of kernels/src/kernels.c; pointers are byte offsets into the instance's memory. */
+interface KernelExports {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  readonly __heap_base: { readonly value: number };
+  select_latents(
+    x: number,
+    rowFloor: number,
+    rows: number,
+    encoder: number,
+    bias: number,
+    latentFloor: number,
+    firstLatent: number,
+    groups: number,
+    quads: number,
+    rowOut: number,
+    latentOut: number,
+    valueOut: number,
+  ): number;
+  add_directions(
+    out: number,
+    directions: number,
+    quads: number,
+    row: number,
+    slot: number,
+    weight: number,
+    count: number,
+  ): void;
+  project_directions(
+    rows: number,
+    directions: number,
+    quads: number,
+    row: number,
+    slot: number,
+    product: number,
+    count: number,
+  ): void;
+  normalise(rows: number, count: number, quads: number): void;
+}
+
+/** The part of the WebAssembly API used here; Node's types lack it. */
+declare const WebAssembly: {
+  instantiate(bytes: Uint8Array): Promise<{ instance: { exports: unknown } }>;
+};
+
+const PAGE = 65536;
+
+/** One instance of the WebAssembly kernels: its functions, and a memory that holds the blocks being worked on. */
+export class WasmInstance {
+  readonly functions: KernelExports;
+  #floats: Float32Array;
+  #ints: Int32Array;
+
+  static async open(): Promise<WasmInstance> {
+    const bytes = Uint8Array.from(atob(wasmBase64), (character) => character.charCodeAt(0));
+    const { instance } = await WebAssembly.instantiate(bytes);
+    return new WasmInstance(instance.exports as KernelExports);
+  }
+
+  private constructor(functions: KernelExports) {
+    this.functions = functions;
+    this.#floats = new Float32Array(functions.memory.buffer);
+    this.#ints = new Int32Array(functions.memory.buffer);
+  }
+
+  /** Size of the memory; it grows to what the largest call needed. */
+  get memoryBytes(): number {
+    return this.functions.memory.buffer.byteLength;
+  }
+
+  /**
+   * Lay out regions of the given lengths (in 4-byte values) one after another and return their byte offsets, each on a
+   * cache line. What an earlier call laid out, and every view taken, is gone.
+   */
+  reserve<Name extends string>(lengths: Record<Name, number>): Record<Name, number> {
+    const offsets = {} as Record<Name, number>;
+    let end = this.functions.__heap_base.value;
+    for (const name in lengths) {
+      offsets[name] = Math.ceil(end / 64) * 64;
+      end = offsets[name] + 4 * lengths[name];
+    }
+    const { memory } = this.functions;
+    if (end > memory.buffer.byteLength) {
+      memory.grow(Math.ceil((end - memory.buffer.byteLength) / PAGE));
+      this.#floats = new Float32Array(memory.buffer);
+      this.#ints = new Int32Array(memory.buffer);
+    }
+    return offsets;
+  }
+
+  /** `length` float32 values at byte `offset`, as a view. */
+  floats(offset: number, length: number): Float32Array {
+    return this.#floats.subarray(offset / 4, offset / 4 + length);
+  }
+
+  /** `length` int32 values at byte `offset`, as a view. */
+  ints(offset: number, length: number): Int32Array {
+    return this.#ints.subarray(offset / 4, offset / 4 + length);
+  }
+
+  /** Copy rows `start` to `end` (exclusive) to byte `offset`, each padded with zeros to `4 * quads` values. */
+  loadRows(offset: number, { columns, values }: Matrix, start: number, end: number, quads: number): void {
+    const target = offset / 4;
+    if (columns === 4 * quads) {
+      this.#floats.set(values.subarray(start * columns, end * columns), target);
+      return;
+    }
+    this.#floats.fill(0, target, target + (end - start) * 4 * quads);
+    for (let i = start; i < end; i++)
+      this.#floats.set(values.subarray(i * columns, (i + 1) * columns), target + (i - start) * 4 * quads);
+  }
+
+  /** The other way: copy rows at byte `offset` to rows `start` to `end` (exclusive) of a matrix. */
+  storeRows(offset: number, { columns, values }: Matrix, start: number, end: number, quads: number): void {
+    for (let i = start; i < end; i++)
+      values.set(this.floats(offset + (i - start) * 16 * quads, columns), i * columns);
+  }
+}

@@ -1,0 +1,4 @@
+import { describeKernels } from "./kernels.conformance.ts";
+import { createWasmKernels } from "./wasm-kernels.ts";
+
+describeKernels("createWasmKernels()", createWasmKernels);

@@ -1,0 +1,81 @@
+import { spawnSync } from "node:child_process";
+import { createRequire } from "node:module";
+import { isDeepStrictEqual } from "node:util";
+import { describe, expect, test } from "vitest";
+import { describeKernels } from "../kernels/kernels.conformance.ts";
+import { normal, seededRandom } from "../linalg/random.ts";
+import { matrix } from "../tensor/matrix.ts";
+import { openKernels } from "./thread-pool.ts";
+
+describeKernels("openKernels({ threads: 2 })", () => openKernels({ threads: 2 }));
+
+describe("openKernels()", () => {
+  test("gives bit-identical results on 1 and on 3 threads", async () => {
+    const random = seededRandom(1);
+    const draw = (rows: number, columns: number) =>
+      matrix(
+        rows,
+        columns,
+        Float32Array.from({ length: rows * columns }, () => normal(random)),
+      );
+    const x = draw(2600, 30);
+    const weights = draw(150, 30);
+    const bias = draw(1, 150).values;
+    const results = await Promise.all(
+      [1, 3].map(async (threads) => {
+        const kernels = await openKernels({ threads });
+        const code = await kernels.encode(x, weights, bias, { kind: "top", count: 9 });
+        const all = [
+          code,
+          await kernels.encode(x, weights, bias, {
+            kind: "row-threshold",
+            threshold: x.values.slice(0, 2600),
+          }),
+          await kernels.encode(x, weights, bias, {
+            kind: "threshold",
+            threshold: bias,
+            scale: bias,
+            offset: bias,
+          }),
+          await kernels.decode(code, weights, x, -1),
+          await kernels.project(code, weights, x),
+          await kernels.match(x, weights, 4),
+        ];
+        await kernels.close();
+        return all;
+      }),
+    );
+    expect(isDeepStrictEqual(results[1], results[0])).toBe(true);
+  });
+
+  test("says what runs", async () => {
+    const one = await openKernels({ threads: 1 });
+    const two = await openKernels({ threads: 2 });
+    expect([one.name, two.name]).toEqual(["wasm, 1 thread", "wasm, 2 threads"]);
+    await Promise.all([one.close(), two.close()]);
+  });
+
+  test("keeps a process alive for an unfinished call, but not for idle threads", () => {
+    const module = createRequire(import.meta.url).resolve("@saestitch/core/node/kernel-worker");
+    const script = `
+      const { openKernels } = await import(${JSON.stringify(new URL("./thread-pool.js", `file://${module}`).href)});
+      const kernels = await openKernels({ threads: 2 });
+      const x = { rows: 2000, columns: 8, values: new Float32Array(16000).fill(1) };
+      const { cosines } = await kernels.match(x, x, 1);
+      console.log("matched", cosines.length);`;
+    const { stdout, stderr, status } = spawnSync(
+      process.execPath,
+      ["--input-type=module", "--eval", script],
+      {
+        encoding: "utf8",
+        timeout: 30_000,
+      },
+    );
+    expect({ stdout, stderr, status }).toEqual({ stdout: "matched 2000\n", stderr: "", status: 0 });
+  });
+
+  test("refuses a number of threads that is none", async () => {
+    await expect(openKernels({ threads: 0 })).rejects.toThrow("0 threads");
+    await expect(openKernels({ threads: 1.5 })).rejects.toThrow("1.5 threads");
+  });
+});

@@ -1,0 +1,139 @@
+/*
+ * The inner loops of saestitch's kernels. They see only what fits in a few MiB: the caller (core/src/kernels/wasm-engine.ts)
+ * copies blocks of rows in and takes results out.
+ *
+ * Rows are padded with zeros to a multiple of four values: `quads` counts the vectors of a row. Every number of a result is
+ * the sum of the same products in the same order wherever its row stands in a block, so results do not depend on how
+ * work was divided. No contraction into fused multiply-adds, no reordering: every engine gives the same bits.
+ */
+
+typedef float float4 __attribute__((vector_size(16)));
+typedef int int4 __attribute__((vector_size(16)));
+typedef long long long2 __attribute__((vector_size(16)));
+typedef double double4 __attribute__((vector_size(32)));
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* Rows that stay in the first-level cache while a block of latents passes by. */
+enum { ROWS_IN_CACHE = 8 };
+
+/* {Σa, Σb, Σc, Σd} */
+static inline float4 sums(float4 a, float4 b, float4 c, float4 d) {
+  float4 ab = __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
+  float4 cd = __builtin_shufflevector(c, d, 0, 2, 4, 6) + __builtin_shufflevector(c, d, 1, 3, 5, 7);
+  return __builtin_shufflevector(ab, cd, 0, 2, 4, 6) + __builtin_shufflevector(ab, cd, 1, 3, 5, 7);
+}
+
+static inline float sum(float4 a) {
+  return (a[0] + a[1]) + (a[2] + a[3]);
+}
+
+/* Latents found above both of their floors, as three columns. */
+typedef struct {
+  int *row;
+  int *latent;
+  float *value;
+  int count;
+} Entries;
+
+static inline void keep(Entries *entries, float4 p, float4 latent_floor, float row_floor, int row, int latent) {
+  int4 over = (p > latent_floor) & (p > (float4){row_floor, row_floor, row_floor, row_floor});
+  long2 any = (long2)over;
+  if ((any[0] | any[1]) == 0) return;
+  for (int lane = 0; lane < 4; lane++) {
+    if (!over[lane]) continue;
+    entries->row[entries->count] = row;
+    entries->latent[entries->count] = latent + lane;
+    entries->value[entries->count] = p[lane];
+    entries->count++;
+  }
+}
+
+/*
+ * Pre-activations x · encoderᵀ + bias of a block; those strictly above the floor of their latent and the floor of their
+ * row are listed, for each row by ascending latent. Returns how many.
+ *
+ * `rows` is even and latents come in groups of four, numbered from `first_latent`; the caller gives what is added to fill
+ * up a floor of infinity.
+ */
+EXPORT int select_latents(const float4 *x, const float *row_floor, int rows, const float4 *encoder, const float4 *bias,
+                          const float4 *latent_floor, int first_latent, int groups, int quads, int *row_out,
+                          int *latent_out, float *value_out) {
+  Entries entries = {row_out, latent_out, value_out, 0};
+  for (int start = 0; start < rows; start += ROWS_IN_CACHE) {
+    int end = start + ROWS_IN_CACHE < rows ? start + ROWS_IN_CACHE : rows;
+    for (int group = 0; group < groups; group++) {
+      const float4 *e0 = encoder + 4 * group * quads;
+      const float4 *e1 = e0 + quads, *e2 = e1 + quads, *e3 = e2 + quads;
+      for (int row = start; row < end; row += 2) {
+        const float4 *x0 = x + row * quads, *x1 = x0 + quads;
+        float4 a0 = {0}, a1 = {0}, a2 = {0}, a3 = {0};
+        float4 b0 = {0}, b1 = {0}, b2 = {0}, b3 = {0};
+        /* Eight sums in flight; unrolled further, some engines run out of registers and halve the speed. */
+#pragma clang loop unroll(disable)
+        for (int k = 0; k < quads; k++) {
+          float4 a = x0[k], b = x1[k];
+          a0 += a * e0[k];
+          b0 += b * e0[k];
+          a1 += a * e1[k];
+          b1 += b * e1[k];
+          a2 += a * e2[k];
+          b2 += b * e2[k];
+          a3 += a * e3[k];
+          b3 += b * e3[k];
+        }
+        keep(&entries, sums(a0, a1, a2, a3) + bias[group], latent_floor[group], row_floor[row], row,
+             first_latent + 4 * group);
+        keep(&entries, sums(b0, b1, b2, b3) + bias[group], latent_floor[group], row_floor[row + 1], row + 1,
+             first_latent + 4 * group);
+      }
+    }
+  }
+  return entries.count;
+}
+
+/* out[row[i]] += weight[i] * directions[slot[i]], for i in order. */
+EXPORT void add_directions(float4 *out, const float4 *directions, int quads, const int *row, const int *slot,
+                           const float *weight, int count) {
+  for (int i = 0; i < count; i++) {
+    float4 *target = out + row[i] * quads;
+    const float4 *direction = directions + slot[i] * quads;
+    float4 w = {weight[i], weight[i], weight[i], weight[i]};
+    for (int k = 0; k < quads; k++) target[k] += w * direction[k];
+  }
+}
+
+/* product[i] = ⟨rows[row[i]], directions[slot[i]]⟩ */
+EXPORT void project_directions(const float4 *rows, const float4 *directions, int quads, const int *row, const int *slot,
+                               float *product, int count) {
+  for (int i = 0; i < count; i++) {
+    const float4 *a = rows + row[i] * quads, *b = directions + slot[i] * quads;
+    float4 even = {0}, odd = {0};
+    int k = 0;
+    for (; k + 1 < quads; k += 2) {
+      even += a[k] * b[k];
+      odd += a[k + 1] * b[k + 1];
+    }
+    if (k < quads) even += a[k] * b[k];
+    product[i] = sum(even + odd);
+  }
+}
+
+/* Scale every row to length 1, the length taken in double precision; zero rows stay zero. */
+EXPORT void normalise(float4 *rows, int count, int quads) {
+  for (int i = 0; i < count; i++) {
+    float4 *row = rows + i * quads;
+    double4 squares = {0};
+    for (int k = 0; k < quads; k++) {
+      double4 v = __builtin_convertvector(row[k], double4);
+      squares += v * v;
+    }
+    double total = (squares[0] + squares[1]) + (squares[2] + squares[3]);
+    if (total == 0) continue;
+    double scale = 1 / __builtin_sqrt(total);
+    for (int k = 0; k < quads; k++) {
+      double4 v = __builtin_convertvector(row[k], double4) * scale;
+      row[k] = __builtin_convertvector(v, float4);
+    }
+  }
+}
