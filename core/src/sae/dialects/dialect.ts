@@ -14,6 +14,8 @@ export interface SaeFiles {
 /** CONTRACT. One publisher's layout of an SAE. The next layout is one more file beside this one, named in `dialects/index.ts`. */
 export interface Dialect {
   readonly name: string;
+  /** Names of the files that can make up such an SAE. */
+  readonly fileNames: readonly string[];
   /** Whether these files look like this dialect; decided by file names and, where they do not tell, by the config's keys. */
   recognizes(files: SaeFiles, names: readonly string[]): Promise<boolean>;
   /** Read the SAE. Throws FormatError for broken files, UnsupportedError for well-formed ones that cannot be used. */

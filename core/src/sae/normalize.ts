@@ -1,0 +1,91 @@
+import { UnsupportedError } from "../errors.ts";
+import { type Matrix, row, zeros } from "../tensor/matrix.ts";
+import { allocateFloat32 } from "../tensor/shared.ts";
+import type { Sae } from "./sae.ts";
+
+/** What an SAE reads of a batch, and how what it writes is brought back to the scale of the batch. */
+export interface NormalizedInput {
+  /** normalise(x) − inputBias, [b × d]; `x` itself when nothing changes it. */
+  readonly input: Matrix;
+  /** [b]; what each row of the output is multiplied by. Absent when that is 1. */
+  readonly outputScale: Float32Array | undefined;
+  /** [b]; what is then added to each element of a row. Absent when that is 0. */
+  readonly outputShift: Float32Array | undefined;
+}
+
+/** Added to the standard deviation on the way in, and not on the way out. */
+const layerNormEpsilon = 1e-5;
+
+/**
+ * Prepare `x` [b × d] for the encoder of `sae`: x̂ = outputScale · (f · decoder + decoderBias) + outputShift, row by row.
+ *
+ * A row of zeros (`unit-mean-square`) or of equal values (`layer-norm`) has no scale; the SAE then reads zeros, and its
+ * output is the row itself. Throws {@link UnsupportedError} for `expected-average` without a factor.
+ */
+export function normalize(x: Matrix, sae: Sae): NormalizedInput {
+  const { normalization, inputBias } = sae;
+  if (normalization.kind === "none" && inputBias.every((value) => value === 0))
+    return { input: x, outputScale: undefined, outputShift: undefined };
+
+  const input = zeros(x.rows, x.columns);
+  const outputScale = normalization.kind === "none" ? undefined : allocateFloat32(x.rows);
+  const outputShift = normalization.kind === "layer-norm" ? allocateFloat32(x.rows) : undefined;
+  const affineOf = rowNormalizer(sae);
+  for (let i = 0; i < x.rows; i++) {
+    const from = row(x, i);
+    const to = row(input, i);
+    const { center, scale, inverse } = affineOf(from);
+    for (let k = 0; k < to.length; k++) to[k] = (from[k] - center) * scale - inputBias[k];
+    if (outputScale !== undefined) outputScale[i] = inverse;
+    if (outputShift !== undefined) outputShift[i] = center;
+  }
+  return { input, outputScale, outputShift };
+}
+
+/** Of one row: it is normalised as `(x − center) · scale`, and undone as `x · inverse + center`. */
+interface RowAffine {
+  readonly center: number;
+  readonly scale: number;
+  readonly inverse: number;
+}
+
+function rowNormalizer({ normalization, origin }: Sae): (values: Float32Array) => RowAffine {
+  switch (normalization.kind) {
+    case "none":
+      return () => ({ center: 0, scale: 1, inverse: 1 });
+    case "layer-norm":
+      return layerNorm;
+    case "unit-mean-square":
+      return unitMeanSquare;
+    case "expected-average": {
+      const { factor } = normalization;
+      if (factor === null) {
+        throw new UnsupportedError(
+          `Cannot encode with ${origin.location ?? "this SAE"}: it expects activations multiplied by the factor of its ` +
+            "training (expected average norm), which its files do not hold. Give the factor, √d over the mean norm of an " +
+            "activation in that training",
+        );
+      }
+      return () => ({ center: 0, scale: factor, inverse: 1 / factor });
+    }
+    default:
+      return normalization satisfies never;
+  }
+}
+
+function layerNorm(values: Float32Array): RowAffine {
+  let sum = 0;
+  for (const value of values) sum += value;
+  const center = sum / values.length;
+  let squares = 0;
+  for (const value of values) squares += (value - center) ** 2;
+  const deviation = Math.sqrt(squares / (values.length - 1));
+  return { center, scale: 1 / (deviation + layerNormEpsilon), inverse: deviation };
+}
+
+function unitMeanSquare(values: Float32Array): RowAffine {
+  let squares = 0;
+  for (const value of values) squares += value * value;
+  const rootMeanSquare = Math.sqrt(squares / values.length);
+  return { center: 0, scale: rootMeanSquare === 0 ? 0 : 1 / rootMeanSquare, inverse: rootMeanSquare };
+}
