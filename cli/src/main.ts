@@ -1,1 +1,87 @@
-console.log("saestitch");
+import type { Command } from "./arguments/command.ts";
+import { commandHelp, programHelp } from "./arguments/help.ts";
+import { parseArguments } from "./arguments/parse-arguments.ts";
+import { nearestName } from "./arguments/suggest.ts";
+import { UsageError } from "./arguments/usage-error.ts";
+import type { Context } from "./context.ts";
+import { InterruptedError, Interruption } from "./interruption.ts";
+import { layoutWidth, writeAll } from "./terminal/output-stream.ts";
+import { saestitchVersion } from "./version.ts";
+
+/** Every command: its line in the help text, and the file that holds it, loaded when it is called. */
+const commands: Readonly<Record<string, { readonly summary: string; load(): Promise<Command> }>> = {
+  inspect: {
+    summary: "Show what an SAE is and how well it reconstructs",
+    load: async () => (await import("./commands/inspect.ts")).inspect,
+  },
+  label: {
+    summary: "Label every latent of a larger SAE novel or a reconstruction of a smaller one",
+    load: async () => (await import("./commands/label.ts")).label,
+  },
+  demo: {
+    summary: "Label a small made-up world whose truth is known, and say how right the labels are",
+    load: async () => (await import("./commands/demo.ts")).demo,
+  },
+};
+
+async function run(words: readonly string[], context: Context): Promise<void> {
+  const [name, ...rest] = words;
+  const width = layoutWidth(context.stdout);
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    const summaries = Object.fromEntries(
+      Object.entries(commands).map(([name, { summary }]) => [name, summary]),
+    );
+    await writeAll(context.stdout, programHelp(summaries, width));
+    return;
+  }
+  if (name === "--version" || name === "-V") {
+    await writeAll(context.stdout, `saestitch ${saestitchVersion}\n`);
+    return;
+  }
+  if (!Object.hasOwn(commands, name)) {
+    const nearest = nearestName(name, Object.keys(commands));
+    throw new UsageError(
+      `Unknown command "${name}"${nearest === undefined ? "" : `; did you mean ${nearest}?`}`,
+    );
+  }
+  const command = await commands[name].load();
+  const beforeDashes = rest.includes("--") ? rest.slice(0, rest.indexOf("--")) : rest;
+  if (beforeDashes.includes("--help") || beforeDashes.includes("-h")) {
+    await writeAll(context.stdout, commandHelp(name, commands[name].summary, command, width));
+    return;
+  }
+  const { operands, options } = parseArguments(rest, command.operands, command.options);
+  await command.run(operands, options, context);
+}
+
+/** Run the command line, tell failures to standard error, and leave with the exit code that fits. */
+async function main(words: readonly string[]): Promise<void> {
+  const context = {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    interruption: new Interruption((exitCode) => {
+      process.stderr.write("\nInterrupted.\n");
+      process.exit(exitCode);
+    }),
+    commandLine: words,
+  };
+  // A reader that has gone away is met where text is written; as an event it would end the process with a stack trace.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  const program =
+    words[0] !== undefined && Object.hasOwn(commands, words[0]) ? `saestitch ${words[0]}` : "saestitch";
+  try {
+    await run(words, context);
+  } catch (error) {
+    const { describeFailure } = await import("./failure.ts");
+    const debug = Boolean(process.env.SAESTITCH_DEBUG) && process.env.SAESTITCH_DEBUG !== "0";
+    process.stderr.write(`${program}: ${describeFailure(error, { debug })}\n`);
+    if (error instanceof UsageError) {
+      process.stderr.write(`See ${program} --help\n`);
+      process.exitCode = 2;
+    } else {
+      process.exitCode = error instanceof InterruptedError ? context.interruption.exitCode : 1;
+    }
+  }
+}
+
+await main(process.argv.slice(2));

@@ -1,12 +1,10 @@
+import type { Matrix } from "../tensor/matrix.ts";
 import type { SparseCode } from "../tensor/sparse-code.ts";
-import type { KernelServerPort, KernelTask } from "./kernel-messages.ts";
+import { type KernelServerPort, type KernelTask, SHARES_PER_THREAD } from "./kernel-messages.ts";
 import { wasmDecode, wasmProject } from "./wasm-decode.ts";
 import { wasmEncode } from "./wasm-encode.ts";
 import { WasmInstance } from "./wasm-instance.ts";
 import { wasmMatch } from "./wasm-match.ts";
-
-/** Bytes; V8 collects after a few of these. */
-const COLLECTION_PRESSURE = 16 * 2 ** 20;
 
 /** Do the tasks that arrive at `port`, one after another, in the calling thread: the whole of a kernel worker. */
 export function serveKernels(port: KernelServerPort): void {
@@ -18,8 +16,8 @@ export function serveKernels(port: KernelServerPort): void {
       port.postMessage({ error: error instanceof Error ? error.message : String(error) });
     }
     // The shared arrays of the task live on until this thread collects its garbage, of which it makes little and V8 counts
-    // none that is shared. This counts, and being untouched costs nothing.
-    new ArrayBuffer(COLLECTION_PRESSURE);
+    // none that is shared. This counts, and being untouched costs little.
+    new ArrayBuffer(task.kind === "open" ? 0 : rowsOf(task).values.buffer.byteLength / SHARES_PER_THREAD);
   };
 }
 
@@ -38,6 +36,22 @@ function perform(wasm: WasmInstance, task: KernelTask): SparseCode | undefined {
     case "match":
       wasmMatch(wasm, task.rows, task.among, task.out);
       return;
+    default:
+      return task satisfies never;
+  }
+}
+
+/** The dense rows that came with a task. */
+function rowsOf(task: Exclude<KernelTask, { kind: "open" }>): Matrix {
+  switch (task.kind) {
+    case "encode":
+      return task.x;
+    case "decode":
+      return task.base;
+    case "project":
+      return task.residual;
+    case "match":
+      return task.rows;
     default:
       return task satisfies never;
   }

@@ -1,14 +1,17 @@
 import { ShapeError } from "../errors.ts";
 import type { Kernels, Selection } from "../kernels/kernels.ts";
-import { type Matrix, row, zeros } from "../tensor/matrix.ts";
+import { type Matrix, zeros } from "../tensor/matrix.ts";
 import { allocateFloat32 } from "../tensor/shared.ts";
 import type { SparseCode } from "../tensor/sparse-code.ts";
-import { normalize } from "./normalize.ts";
+import { normalize, type OutputAffine } from "./normalize.ts";
 import type { Sae } from "./sae.ts";
 import { selectionOf } from "./selection.ts";
 
-/** The code of a batch, and what is needed to write it back: x̂ = base + contributions · decoder. */
-export interface Encoding {
+/**
+ * The code of a batch, and what is needed to write it back:
+ * x̂ = contributions · decoder + outputScale · decoderBias + outputShift, row by row.
+ */
+export interface Encoding extends OutputAffine {
   /** Activations in the SAE's own units. */
   readonly code: SparseCode;
   /**
@@ -16,8 +19,6 @@ export interface Encoding {
    * `code` when the SAE does not scale. A token of scale 0 has contributions of 0.
    */
   readonly contributions: SparseCode;
-  /** What the SAE writes when no latent is active, [b × d]. */
-  readonly base: Matrix;
 }
 
 /** Options of {@link encode}. */
@@ -46,26 +47,31 @@ export async function encode(
   return {
     code,
     contributions: outputScale === undefined ? code : scaleRows(code, outputScale),
-    base: baseOf(sae, x.rows, outputScale, outputShift),
+    outputScale,
+    outputShift,
   };
 }
 
 /** x̂ [b × d], what `sae` makes of an encoded batch. */
-export function reconstruct(sae: Sae, encoding: Encoding, kernels: Kernels): Promise<Matrix> {
-  return kernels.decode(encoding.contributions, sae.decoder, encoding.base, 1);
+export async function reconstruct(sae: Sae, encoding: Encoding, kernels: Kernels): Promise<Matrix> {
+  const silent = zeros(encoding.code.rows, sae.decoderBias.length);
+  addSilentOutput(silent, sae, encoding, 1);
+  return kernels.decode(encoding.contributions, sae.decoder, silent, 1);
 }
 
 /** x − x̂ [b × d], what `sae` fails to explain of the batch `x` that `encoding` was made from. */
 export async function residual(sae: Sae, x: Matrix, encoding: Encoding, kernels: Kernels): Promise<Matrix> {
-  const { contributions, base } = encoding;
-  if (x.rows !== base.rows || x.columns !== base.columns) {
+  const { rows } = encoding.code;
+  const d = sae.decoderBias.length;
+  if (x.rows !== rows || x.columns !== d) {
     throw new ShapeError(
-      `Cannot take the residual of ${x.rows} × ${x.columns} activations: their encoding is of ${base.rows} × ${base.columns}`,
+      `Cannot take the residual of ${x.rows} × ${x.columns} activations: their encoding is of ${rows} × ${d}`,
     );
   }
-  const unexplained = zeros(x.rows, x.columns);
-  for (let p = 0; p < x.values.length; p++) unexplained.values[p] = x.values[p] - base.values[p];
-  return kernels.decode(contributions, sae.decoder, unexplained, -1);
+  const unexplained = zeros(rows, d);
+  unexplained.values.set(x.values);
+  addSilentOutput(unexplained, sae, encoding, -1);
+  return kernels.decode(encoding.contributions, sae.decoder, unexplained, -1);
 }
 
 function scaleRows(code: SparseCode, scale: Float32Array): SparseCode {
@@ -76,17 +82,16 @@ function scaleRows(code: SparseCode, scale: Float32Array): SparseCode {
   return { ...code, values };
 }
 
-function baseOf(
-  sae: Sae,
-  rows: number,
-  scale: Float32Array | undefined,
-  shift: Float32Array | undefined,
-): Matrix {
-  const base = zeros(rows, sae.decoderBias.length);
-  for (let i = 0; i < rows; i++) {
-    const to = row(base, i);
-    if (scale === undefined) to.set(sae.decoderBias);
-    else for (let k = 0; k < to.length; k++) to[k] = scale[i] * sae.decoderBias[k] + (shift?.[i] ?? 0);
+/** Add `sign` times what the SAE writes when no latent is active to `target` [b × d], in place. */
+function addSilentOutput(
+  { rows, columns, values }: Matrix,
+  { decoderBias }: Sae,
+  { outputScale, outputShift }: OutputAffine,
+  sign: 1 | -1,
+): void {
+  for (let i = 0, at = 0; i < rows; i++) {
+    const scale = sign * (outputScale?.[i] ?? 1);
+    const shift = sign * (outputShift?.[i] ?? 0);
+    for (let k = 0; k < columns; k++, at++) values[at] += scale * decoderBias[k] + shift;
   }
-  return base;
 }

@@ -3,14 +3,18 @@ import { type Matrix, row, zeros } from "../tensor/matrix.ts";
 import { allocateFloat32 } from "../tensor/shared.ts";
 import type { Sae } from "./sae.ts";
 
-/** What an SAE reads of a batch, and how what it writes is brought back to the scale of the batch. */
-export interface NormalizedInput {
-  /** normalise(x) − inputBias, [b × d]; `x` itself when nothing changes it. */
-  readonly input: Matrix;
+/** How what an SAE writes is brought back to the scale of the batch it read. */
+export interface OutputAffine {
   /** [b]; what each row of the output is multiplied by. Absent when that is 1. */
   readonly outputScale: Float32Array | undefined;
   /** [b]; what is then added to each element of a row. Absent when that is 0. */
   readonly outputShift: Float32Array | undefined;
+}
+
+/** What an SAE reads of a batch, and the way back. */
+export interface NormalizedInput extends OutputAffine {
+  /** normalise(x) − inputBias, [b × d]; `x` itself when nothing changes it. */
+  readonly input: Matrix;
 }
 
 /** Added to the standard deviation on the way in, and not on the way out. */
@@ -32,10 +36,10 @@ export function normalize(x: Matrix, sae: Sae): NormalizedInput {
   const outputShift = normalization.kind === "layer-norm" ? allocateFloat32(x.rows) : undefined;
   const affineOf = rowNormalizer(sae);
   for (let i = 0; i < x.rows; i++) {
-    const from = row(x, i);
-    const to = row(input, i);
-    const { center, scale, inverse } = affineOf(from);
-    for (let k = 0; k < to.length; k++) to[k] = (from[k] - center) * scale - inputBias[k];
+    const { center, scale, inverse } = affineOf(x, i);
+    for (let k = 0, at = i * x.columns; k < x.columns; k++, at++) {
+      input.values[at] = (x.values[at] - center) * scale - inputBias[k];
+    }
     if (outputScale !== undefined) outputScale[i] = inverse;
     if (outputShift !== undefined) outputShift[i] = center;
   }
@@ -49,14 +53,16 @@ interface RowAffine {
   readonly inverse: number;
 }
 
-function rowNormalizer({ normalization, origin }: Sae): (values: Float32Array) => RowAffine {
+const unchanged: RowAffine = { center: 0, scale: 1, inverse: 1 };
+
+function rowNormalizer({ normalization, origin }: Sae): (x: Matrix, i: number) => RowAffine {
   switch (normalization.kind) {
     case "none":
-      return () => ({ center: 0, scale: 1, inverse: 1 });
+      return () => unchanged;
     case "layer-norm":
-      return layerNorm;
+      return (x, i) => layerNorm(row(x, i));
     case "unit-mean-square":
-      return unitMeanSquare;
+      return (x, i) => unitMeanSquare(row(x, i));
     case "expected-average": {
       const { factor } = normalization;
       if (factor === null) {
@@ -66,7 +72,8 @@ function rowNormalizer({ normalization, origin }: Sae): (values: Float32Array) =
             "activation in that training",
         );
       }
-      return () => ({ center: 0, scale: factor, inverse: 1 / factor });
+      const affine = { center: 0, scale: factor, inverse: 1 / factor };
+      return () => affine;
     }
     default:
       return normalization satisfies never;

@@ -1,0 +1,58 @@
+import { type Option, text, wholeNumber } from "../arguments/option.ts";
+import { UsageError } from "../arguments/usage-error.ts";
+
+/** Which tokens to leave out of a sample: the one found to begin every document, none, or these. */
+export type Exclusion = "auto" | "none" | readonly number[];
+
+/** How activations are multiplied for SAEs that expect it: as their files say, by an estimate from the sample, or by a number. */
+export type ActivationScale = "file" | "estimate" | number;
+
+/** Options of every command that reads activations. */
+export const sampleOptions = {
+  activations: text(
+    "PATH",
+    "Activations: a safetensors or npy file, or a folder of them or of an Arrow cache",
+  ),
+  column: text("NAME", "Tensor or column that holds the activations, where its name does not tell"),
+  tokens: wholeNumber("N", 1, undefined, "Read only the first N rows (default all)"),
+  "exclude-tokens": exclusion(
+    "Token ids to leave out, separated by commas; auto leaves out the token that begins every document, none leaves out none (default auto)",
+  ),
+  "activation-scale": activationScale(
+    "For SAEs that expect activations multiplied by a factor: the factor, or estimate to take √d over the mean norm of the sample (default: the one in the SAE's files)",
+  ),
+  threads: wholeNumber("N", 1, undefined, "Worker threads (default one per processor)"),
+  "batch-rows": wholeNumber("N", 1, 4096, "Rows per batch"),
+} as const;
+
+function exclusion(help: string): Option<Exclusion> {
+  return {
+    placeholder: "auto|none|IDS",
+    help,
+    fallback: "auto",
+    parse(value) {
+      if (value === "auto" || value === "none") return value;
+      const ids = value.split(",").map((id) => (id.trim() === "" ? Number.NaN : Number(id)));
+      if (!ids.every((id) => Number.isSafeInteger(id) && id >= 0)) {
+        throw new UsageError(`must be auto, none, or token ids such as 0,1, not "${value}"`);
+      }
+      return ids;
+    },
+  };
+}
+
+function activationScale(help: string): Option<ActivationScale> {
+  return {
+    placeholder: "S|estimate",
+    help,
+    fallback: "file",
+    parse(value) {
+      if (value === "estimate") return value;
+      const scale = Number(value);
+      if (value.trim() === "" || !(scale > 0 && Number.isFinite(scale))) {
+        throw new UsageError(`must be a positive number or estimate, not "${value}"`);
+      }
+      return scale;
+    },
+  };
+}

@@ -1,0 +1,111 @@
+import { formatCount, formatSeconds } from "./format-number.ts";
+import type { OutputStream } from "./output-stream.ts";
+
+/** How progress is shown: one moving line, a plain line now and then, or not at all. */
+export type ProgressMode = "line" | "lines" | "none";
+
+/** The progress of one long piece of work. */
+export interface Progress {
+  /** Say how much is done now. */
+  update(done: number): void;
+  /** Take the moving line away; nothing is shown afterwards. */
+  end(): void;
+}
+
+const MILLISECONDS_BETWEEN_DRAWINGS = 100;
+const MILLISECONDS_BETWEEN_LINES = 5000;
+const LONGEST_BAR = 30;
+
+/** A piece of work as progress shows it. */
+export interface Work {
+  readonly label: string;
+  /** What is counted, such as "rows". */
+  readonly unit: string;
+  readonly total: number;
+  /** What was done already when it begins; does not count towards the rate. */
+  readonly start?: number;
+}
+
+/** Begin to show the progress of a piece of work. */
+export type StartProgress = (work: Work) => Progress;
+
+/** A moving line on a terminal; elsewhere plain lines, but none when quiet or when a program reads the result. */
+export function progressMode(stream: OutputStream, { quiet = false, json = false } = {}): ProgressMode {
+  if (quiet) return "none";
+  if (stream.isTTY) return "line";
+  return json ? "none" : "lines";
+}
+
+/** Show how far work has come on `stream`: share, rate, time left. `now` is a clock in milliseconds. */
+export function startProgress(
+  stream: OutputStream,
+  { label, unit, total, start = 0 }: Work,
+  { mode, now = () => performance.now() }: { readonly mode: ProgressMode; readonly now?: () => number },
+): Progress {
+  if (mode === "none") return { update: () => {}, end: () => {} };
+  const begun = now();
+  let last = mode === "line" ? Number.NEGATIVE_INFINITY : begun;
+  let drawn = false;
+  let ended = false;
+  const interval = mode === "line" ? MILLISECONDS_BETWEEN_DRAWINGS : MILLISECONDS_BETWEEN_LINES;
+
+  return {
+    update(done) {
+      const time = now();
+      if (ended || time - last < interval) return;
+      last = time;
+      const figures = progressFigures({
+        unit,
+        total,
+        done,
+        worked: done - start,
+        seconds: (time - begun) / 1000,
+      });
+      if (mode === "lines") {
+        stream.write(`${label}: ${figures}\n`);
+        return;
+      }
+      drawn = true;
+      const room = (stream.columns ?? 80) - 1 - label.length - figures.length - 4;
+      const bar = room < 5 ? "" : `${progressBar(done / total, Math.min(room, LONGEST_BAR))}  `;
+      stream.write(`\r\x1b[K${`${label}  ${bar}${figures}`.slice(0, (stream.columns ?? 80) - 1)}`);
+    },
+    end() {
+      if (drawn && !ended) stream.write("\r\x1b[K");
+      ended = true;
+    },
+  };
+}
+
+function progressFigures({
+  unit,
+  total,
+  done,
+  worked,
+  seconds,
+}: {
+  readonly unit: string;
+  readonly total: number;
+  readonly done: number;
+  readonly worked: number;
+  readonly seconds: number;
+}): string {
+  const share = total === 0 ? 1 : done / total;
+  const rate = worked / seconds;
+  const speed =
+    worked > 0 && seconds > 0
+      ? [`${formatCount(rate)} ${unit}/s`, `${formatSeconds((total - done) / rate)} left`]
+      : [];
+  return [
+    `${Math.floor(100 * share)} %`,
+    `${formatCount(done)} of ${formatCount(total)} ${unit}`,
+    ...speed,
+  ].join("  ");
+}
+
+/** A bar of `width` characters filled to `share`, in eighths of a character. */
+export function progressBar(share: number, width: number): string {
+  const eighths = Math.round(Math.min(1, Math.max(0, share)) * width * 8);
+  const partial = eighths % 8 === 0 ? "" : " ▏▎▍▌▋▊▉"[eighths % 8];
+  return ("█".repeat(Math.floor(eighths / 8)) + partial).padEnd(width, "░");
+}

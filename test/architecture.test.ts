@@ -1,0 +1,106 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** Folders of `core/src` from the ground up; a folder imports only folders of lower rows, and itself. */
+const coreLayers: readonly (readonly string[])[] = [
+  ["errors.ts"],
+  ["tensor"],
+  ["linalg", "formats"],
+  ["statistics", "kernels"],
+  ["sae", "activations"],
+  ["metrics", "toy-world"],
+  ["stitching"],
+  ["index.ts"],
+  ["node"],
+];
+
+/** What each package may import of this project. */
+const packages: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  cli: ["@saestitch/core", "@saestitch/core/node"],
+};
+
+/** Packages that `core` may use, each where only it is needed. */
+const coreDependencies: Readonly<Record<string, readonly string[]>> = {
+  "@zip.js/zip.js": ["formats"],
+  "@huggingface/hub": ["node"],
+};
+
+interface Import {
+  /** File, relative to the package's src folder. */
+  readonly from: string;
+  readonly specifier: string;
+}
+
+function sourceFiles(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts") && !/\.(test|conformance)\.ts$/.test(file))
+    .map((file) => join(folder, file));
+}
+
+function importsOf(packageName: string): Import[] {
+  const source = join(root, packageName, "src");
+  return sourceFiles(source).flatMap((file) => {
+    const specifiers = readFileSync(file, "utf8").matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"([^"]+)"/g);
+    return [...specifiers].map(([, specifier]) => ({ from: relative(source, file), specifier }));
+  });
+}
+
+const topFolder = (path: string) => path.split("/")[0];
+const layerOf = (path: string) => coreLayers.findIndex((row) => row.includes(topFolder(path)));
+
+describe("core", () => {
+  const imports = importsOf("core");
+
+  test("has no folder outside the layers", () => {
+    expect(
+      [...new Set(imports.map(({ from }) => topFolder(from)))].filter((folder) => layerOf(folder) < 0),
+    ).toEqual([]);
+  });
+
+  test("imports one way: a folder uses only the layers below it", () => {
+    const inward = imports.filter(({ specifier }) => specifier.startsWith("."));
+    expect(inward.length).toBeGreaterThan(50);
+    const upward = inward.filter(({ from, specifier }) => {
+      const target = relative(join(root, "core/src"), resolve(root, "core/src", dirname(from), specifier));
+      return topFolder(target) !== topFolder(from) && layerOf(target) >= layerOf(from);
+    });
+    expect(upward).toEqual([]);
+  });
+
+  test("uses Node only in its node folder, and other packages only where they are needed", () => {
+    const outward = imports.filter(({ specifier }) => !specifier.startsWith("."));
+    const misplaced = outward.filter(({ from, specifier }) => {
+      if (specifier.startsWith("node:")) return topFolder(from) !== "node";
+      return !coreDependencies[specifier]?.includes(topFolder(from));
+    });
+    expect(misplaced).toEqual([]);
+  });
+});
+
+describe("packages", () => {
+  test.each(Object.entries(packages))("%s imports of this project only what it may", (name, allowed) => {
+    const own = importsOf(name).filter(({ specifier }) => /^(@saestitch\/|saestitch)/.test(specifier));
+    expect(own.filter(({ specifier }) => !allowed.includes(specifier))).toEqual([]);
+  });
+
+  test.each(Object.keys(packages))(
+    "%s declares every package it imports, and uses every one it declares",
+    (name) => {
+      const manifest = JSON.parse(readFileSync(join(root, name, "package.json"), "utf8"));
+      const packageOf = (specifier: string) =>
+        specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
+      const used = new Set(
+        importsOf(name)
+          .map(({ specifier }) => specifier)
+          .filter((specifier) => !specifier.startsWith(".") && !specifier.startsWith("node:"))
+          .map(packageOf),
+      );
+      expect([...used].sort()).toEqual(Object.keys(manifest.dependencies).sort());
+    },
+  );
+});
