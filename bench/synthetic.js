@@ -17,7 +17,7 @@ export function syntheticSae(seed, d, latents, l0) {
   return {
     encoder: directions,
     encoderBias: new Float32Array(latents).fill(normalQuantile(l0 / latents)),
-    decoder: directions,
+    decoder: copyOf(directions),
     decoderBias: new Float32Array(d),
     inputBias: new Float32Array(d),
     activation: { kind: "relu" },
@@ -25,4 +25,11 @@ export function syntheticSae(seed, d, latents, l0) {
     folds: [],
     origin: { dialect: "none", location: `synthetic ${latents} latents` },
   };
+}
+
+/** Encoder and decoder of a real SAE are two matrices, though here they hold the same numbers. */
+function copyOf({ rows, columns, values }) {
+  const copy = zeros(rows, columns);
+  copy.values.set(values);
+  return copy;
 }

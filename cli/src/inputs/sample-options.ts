@@ -22,7 +22,7 @@ export const sampleOptions = {
     "For SAEs that expect activations multiplied by a factor: the factor, or estimate to take √d over the mean norm of the sample (default: the one in the SAE's files)",
   ),
   threads: wholeNumber("N", 1, undefined, "Worker threads (default one per processor)"),
-  "batch-rows": wholeNumber("N", 1, 4096, "Rows per batch"),
+  "batch-rows": wholeNumber("N", 1, 2048, "Rows per batch"),
 } as const;
 
 function exclusion(help: string): Option<Exclusion> {

@@ -23,7 +23,7 @@ export async function collectRows(
     const { rows, columns, values } = batch.activations;
     expect(batch.start).toBe(next);
     expect(rows).toBeGreaterThan(0);
-    expect(rows).toBeLessThanOrEqual(options.batchRows ?? 4096);
+    expect(rows).toBeLessThanOrEqual(options.batchRows ?? 2048);
     expect(columns).toBe(source.d);
     expect(values.length).toBe(rows * columns);
     for (const ids of [batch.documentIds, batch.tokenIds, batch.excluded]) {

@@ -23,7 +23,7 @@ export interface ActivationSource {
   /** Number of rows, excluded ones counted. */
   readonly rows: number;
   /**
-   * The rows from `start` (default 0) to `end` (exclusive, default all) as batches of at most `batchRows` (default 4096).
+   * The rows from `start` (default 0) to `end` (exclusive, default all) as batches of at most `batchRows` (default 2048).
    * Two calls give the same rows. A batch's arrays belong to the caller.
    */
   batches(options?: {

@@ -16,7 +16,7 @@ export interface BatchRange {
  */
 export function resolveBatchOptions(
   source: Pick<ActivationSource, "location" | "rows">,
-  { start = 0, end = source.rows, batchRows = 4096 }: BatchOptions = {},
+  { start = 0, end = source.rows, batchRows = 2048 }: BatchOptions = {},
 ): Required<BatchOptions> {
   if (
     !Number.isSafeInteger(start) ||

@@ -9,7 +9,7 @@ import type { ActivationBatch } from "./activation-source.ts";
 export async function* mapBatches<Result>(
   batches: AsyncIterable<ActivationBatch>,
   work: (batch: ActivationBatch) => Promise<Result>,
-  { ahead = 3 }: { readonly ahead?: number } = {},
+  { ahead = 2 }: { readonly ahead?: number } = {},
 ): AsyncGenerator<Result> {
   const inFlight: Promise<Result>[] = [];
   try {

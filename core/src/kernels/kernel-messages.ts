@@ -2,9 +2,6 @@ import type { Matrix } from "../tensor/matrix.ts";
 import type { SparseCode } from "../tensor/sparse-code.ts";
 import type { Matches, Selection } from "./kernels.ts";
 
-/** Shares of a call per thread, so that a thread that is slowed down gets fewer. */
-export const SHARES_PER_THREAD = 4;
-
 /**
  * A share of a call that one worker does: a range of its rows. All arrays lie in shared memory, so only references travel;
  * results of known size are written in place.

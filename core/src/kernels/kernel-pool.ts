@@ -5,11 +5,13 @@ import type { SparseCode } from "../tensor/sparse-code.ts";
 import { allocateMatches } from "./allocate-matches.ts";
 import { checkDecode, checkEncode, checkMatch, checkProject } from "./check-arguments.ts";
 import { codeRows, stackCodes } from "./code-rows.ts";
-import { type KernelPort, type KernelTask, SHARES_PER_THREAD } from "./kernel-messages.ts";
+import type { KernelPort, KernelTask } from "./kernel-messages.ts";
 import type { Kernels, Selection } from "./kernels.ts";
 import { TaskQueue } from "./task-queue.ts";
 import { selectionOfRows } from "./wasm-encode.ts";
 
+/** Shares per thread, so that a thread that is slowed down gets fewer. */
+const SHARES_PER_THREAD = 4;
 /** Each share copies all weights once through the caches; with this many rows that is about a percent of its work. */
 const LEAST_SHARE_ROWS = 512;
 

@@ -1,6 +1,6 @@
 import type { Matrix } from "../tensor/matrix.ts";
 import type { SparseCode } from "../tensor/sparse-code.ts";
-import { type KernelServerPort, type KernelTask, SHARES_PER_THREAD } from "./kernel-messages.ts";
+import type { KernelServerPort, KernelTask } from "./kernel-messages.ts";
 import { wasmDecode, wasmProject } from "./wasm-decode.ts";
 import { wasmEncode } from "./wasm-encode.ts";
 import { WasmInstance } from "./wasm-instance.ts";
@@ -17,7 +17,7 @@ export function serveKernels(port: KernelServerPort): void {
     }
     // The shared arrays of the task live on until this thread collects its garbage, of which it makes little and V8 counts
     // none that is shared. This counts, and being untouched costs little.
-    new ArrayBuffer(task.kind === "open" ? 0 : rowsOf(task).values.buffer.byteLength / SHARES_PER_THREAD);
+    new ArrayBuffer(task.kind === "open" ? 0 : rowsOf(task).values.buffer.byteLength);
   };
 }
 

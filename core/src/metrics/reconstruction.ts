@@ -107,20 +107,18 @@ export function addBatch(sums: ReconstructionSums, x: Matrix, residual: Matrix, 
   for (let e = code.offsets[0]; e < code.offsets[rows]; e++) sums.firings[code.indices[e]]++;
 
   const mean = columnMeans(x);
-  const residualMean = columnMeans(residual);
+  const residualSum = new Float64Array(d);
   let deviation = 0;
   let sse = 0;
-  let residualDeviation = 0;
-  for (let i = 0; i < rows; i++) {
+  for (let i = 0, at = 0; i < rows; i++) {
     let tokenDeviation = 0;
     let tokenError = 0;
-    for (let c = 0, at = i * d; c < d; c++, at++) {
+    for (let c = 0; c < d; c++, at++) {
       const centred = x.values[at] - mean[c];
       const r = residual.values[at];
-      const residualCentred = r - residualMean[c];
       tokenDeviation += centred * centred;
       tokenError += r * r;
-      residualDeviation += residualCentred * residualCentred;
+      residualSum[c] += r;
     }
     deviation += tokenDeviation;
     sse += tokenError;
@@ -130,11 +128,12 @@ export function addBatch(sums: ReconstructionSums, x: Matrix, residual: Matrix, 
     }
   }
   if (deviation > 0) {
+    const residualDeviation = sse - squaredNorm(residualSum) / rows;
     sums.batchRatios.sum += 1 - residualDeviation / deviation;
     sums.batchRatios.count++;
   }
   sums.sse += sse;
-  for (let c = 0; c < d; c++) sums.residual[c] += rows * residualMean[c];
+  for (let c = 0; c < d; c++) sums.residual[c] += residualSum[c];
   mergeDeviation(sums, { tokens: rows, mean, deviation });
 }
 

@@ -104,11 +104,11 @@ describe("measureInsertion()", () => {
         const before = total(squaredErrors(x, output, none, direction));
         expect(deltaMse[j]).toBeCloseTo(
           (total(squaredErrors(x, output, strength, direction)) - before) / x.rows / d,
-          5,
+          7,
         );
         const refitBefore = total(squaredErrorsRefitted(x, output, none, direction));
         const refitAfter = total(squaredErrorsRefitted(x, output, strength, direction));
-        expect(refitted.deltaMse[j]).toBeCloseTo((refitAfter - refitBefore) / x.rows / d, 5);
+        expect(refitted.deltaMse[j]).toBeCloseTo((refitAfter - refitBefore) / x.rows / d, 7);
         if (strength.some((f) => f > 0)) {
           const scaled = (factor: number) =>
             total(
@@ -158,7 +158,7 @@ describe("measureInsertion()", () => {
           direction,
         ),
       );
-      expect(deltaMse[j]).toBeCloseTo((after - before) / x.rows / d, 4);
+      expect(deltaMse[j]).toBeCloseTo((after - before) / x.rows / d, 6);
     }
   });
 
@@ -195,7 +195,7 @@ describe("measureInsertion()", () => {
         before += error(host);
         after += error(union);
       }
-      expect(deltaMse[j]).toBeCloseTo((after - before) / x.rows / d, 5);
+      expect(deltaMse[j]).toBeCloseTo((after - before) / x.rows / d, 7);
     }
   });
 
@@ -233,7 +233,45 @@ describe("measureInsertion()", () => {
         (id) => total(delta.map((value, i) => (documentIds[i] === id ? value - mean : 0))) ** 2,
       );
       const expected = Math.sqrt((total(squares) * ids.length) / (ids.length - 1)) / 60 / d;
-      expect(standardError[j]).toBeCloseTo(expected, 6);
+      expect(standardError[j]).toBeCloseTo(expected, 8);
+    }
+  });
+
+  test("gives a standard error of the re-fitted effect that follows from weighing documents a little differently", async () => {
+    const random = seededRandom(15);
+    const x = randomMatrix(random, 60, d);
+    const documentIds = documentsOf(random, 60);
+    const pair = await pairSaes(randomSae(random, d, 8), randomSae(random, d, 10), kernels);
+    const sums = await measure(pair, activationsInMemory(x, { documentIds }));
+    const meanResidual = sums.smaller.residual.map((value) => value / 60);
+    const { standardError } = insertionEffect(sums.insertion, pair.larger.decoder, {
+      bias: "refit",
+      meanResidual,
+    });
+    const output = await reconstruct(pair.smaller, await encode(pair.smaller, x, kernels), kernels);
+    const codes = await denseCodes(pair.larger, x);
+    const ids = [...new Set(documentIds)];
+    for (let j = 0; j < 10; j++) {
+      const direction = rowOf(pair.larger.decoder, j);
+      const strength = codes.map((code) => code[j]);
+      const none = new Array<number>(60).fill(0);
+      const before = squaredErrors(x, output, none, direction);
+      const delta = squaredErrors(x, output, strength, direction).map((after, i) => after - before[i]);
+      const effect = (weights: number[]) => {
+        const weight = (i: number) => weights[ids.indexOf(documentIds[i])];
+        const tokens = total(delta.map((_, i) => weight(i)));
+        const f = total(strength.map((value, i) => weight(i) * value)) / tokens;
+        const shifted = total(Array.from(direction, (w, k) => (meanResidual[k] - f * w) ** 2));
+        const gain = shifted - total(Array.from(meanResidual, (r) => r ** 2));
+        return total(delta.map((value, i) => weight(i) * value)) / tokens - gain;
+      };
+      const step = 1e-4;
+      const squares = ids.map((_, g) => {
+        const weighed = (change: number) => effect(ids.map((_, other) => (other === g ? 1 + change : 1)));
+        return ((weighed(step) - weighed(-step)) / (2 * step)) ** 2;
+      });
+      const expected = Math.sqrt((total(squares) * ids.length) / (ids.length - 1)) / d;
+      expect(standardError[j]).toBeCloseTo(expected, 7);
     }
   });
 

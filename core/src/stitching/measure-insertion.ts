@@ -56,7 +56,7 @@ export async function* measureInsertion(
     end = source.rows,
     gating = "independent",
     skipNonFinite = false,
-    batchRows = 4096,
+    batchRows = 2048,
   }: {
     readonly from?: LabelSums;
     readonly end?: number;
