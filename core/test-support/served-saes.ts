@@ -54,7 +54,14 @@ export function serveSaes(): void {
     repoFolder = join(home, "hub", "models--owner--saes");
     vi.stubEnv("HF_HOME", home);
     vi.stubEnv("HF_ENDPOINT", server.endpoint);
-    for (const name of ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HF_HUB_OFFLINE"]) {
+    for (const name of [
+      "HF_HUB_CACHE",
+      "HUGGINGFACE_HUB_CACHE",
+      "HF_TOKEN",
+      "HF_TOKEN_PATH",
+      "HF_HUB_DISABLE_IMPLICIT_TOKEN",
+      "HF_HUB_OFFLINE",
+    ]) {
       vi.stubEnv(name, undefined);
     }
   });

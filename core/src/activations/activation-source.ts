@@ -24,7 +24,7 @@ export interface ActivationSource {
   readonly rows: number;
   /**
    * The rows from `start` (default 0) to `end` (exclusive, default all) as batches of at most `batchRows` (default 2048).
-   * Two calls give the same rows. A batch's arrays belong to the caller.
+   * Two calls give the same rows. A batch's arrays belong to the caller, who may overwrite and recycle them.
    */
   batches(options?: {
     readonly start?: number;

@@ -2,11 +2,11 @@ import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
 import { collectRows, describeActivationSource } from "../activations/activation-source.conformance.ts";
 import { FormatError } from "../errors.ts";
 import { openNpy } from "../formats/npy.ts";
-import { openActivations } from "./activation-folder.ts";
+import { type OpenActivations, openActivations } from "./activation-folder.ts";
 import { openFile } from "./file-source.ts";
 
 const fixtures = fileURLToPath(new URL("../../../fixtures/activations/", import.meta.url));
@@ -109,7 +109,16 @@ test("openActivations() names the file when state.json lists one that is not the
   await expect(openActivations(folder)).rejects.toThrow(/state\.json/);
 });
 
-describeActivationSource("a folder of safetensors shards", () => openActivations(join(fixtures, "shards")));
-describeActivationSource("a folder of SAELens' Arrow cache", () =>
-  openActivations(join(fixtures, "saelens-float32")),
-);
+const opened: OpenActivations[] = [];
+afterAll(() => Promise.all(opened.map((source) => source.close())));
+
+for (const [name, path] of [
+  ["a folder of safetensors shards", "shards"],
+  ["a folder of SAELens' Arrow cache", "saelens-float32"],
+] as const) {
+  describeActivationSource(name, async () => {
+    const source = await openActivations(join(fixtures, path));
+    opened.push(source);
+    return source;
+  });
+}

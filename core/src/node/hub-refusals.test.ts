@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { sha256, startHubServer } from "../../test-support/hub-server.ts";
@@ -64,6 +64,19 @@ describe("a hub that refuses", () => {
     const error = await failure(open("hf:owner/saes", { token: "hf_unknown" }));
     expect(error).toBeInstanceOf(HubAccessError);
     expect(error.message).toContain("does not know the token in HF_TOKEN");
+  });
+
+  test("opens to the token that logging in stored, unless that is not wanted", async () => {
+    await writeFile(join(home, "token"), `${token}\n`);
+    expect(await hashOf(await open("hf:owner/gated/layer_1"), "cfg.json")).toBe(sha256(config));
+    vi.stubEnv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1");
+    await failure((await open("hf:owner/gated/layer_1")).open("sae_weights.safetensors"));
+    vi.stubEnv("HF_HUB_DISABLE_IMPLICIT_TOKEN", undefined);
+    await rename(join(home, "token"), join(home, "another-place"));
+    vi.stubEnv("HF_TOKEN_PATH", join(home, "another-place"));
+    expect(await hashOf(await open("hf:owner/gated/layer_1"), "sae_weights.safetensors")).toBe(
+      sha256(weights),
+    );
   });
 
   test("opens to HF_TOKEN, which is never sent to where the hub redirects", async () => {

@@ -9,6 +9,7 @@ import { downloadBlob, type HubProgress, onDisk } from "./hub-download.ts";
 import { HubError, HubNotFoundError, HubUnreachableError } from "./hub-error.ts";
 import { encodePath, listFolder, resolveCommit } from "./hub-listing.ts";
 import type { HubConnection } from "./hub-request.ts";
+import { findHubToken } from "./hub-token.ts";
 
 /** How to reach the hub, and whom to tell; what is left out comes from the environment, as in the hub's own tools. */
 export interface HubOptions {
@@ -20,7 +21,7 @@ export interface HubOptions {
   cacheDir?: string;
   /** Default: `HF_ENDPOINT`, else `https://huggingface.co`. */
   endpoint?: string;
-  /** Default: `HF_TOKEN`. Sent to the endpoint alone. */
+  /** Default: `HF_TOKEN`, else what `hf auth login` stored. Sent to the endpoint alone. */
   token?: string;
   fetch?: typeof fetch;
   /** Milliseconds to wait before each further attempt when the connection breaks; progress begins the list anew. */
@@ -50,7 +51,8 @@ export interface HubFolder extends SaeFiles {
 export async function openHubFolder(address: string, options: HubOptions = {}): Promise<HubFolder> {
   const { repo, path, revision } = parseHubAddress(address);
   const { onProgress = () => {}, onWarning = () => {}, cacheDir = defaultCacheDir() } = options;
-  const connection = connect(repo, revision, options);
+  const token = options.token ?? (await findHubToken());
+  const connection = connect(repo, revision, { ...options, ...(token && { token }) });
   const repoFolder = join(cacheDir, getRepoFolderName({ type: "model", name: repo }));
 
   const commit = await resolveCommit(connection, repoFolder, onWarning);
@@ -104,7 +106,7 @@ export async function openHubFolder(address: string, options: HubOptions = {}): 
 function connect(repo: string, revision: string, options: HubOptions): HubConnection {
   const {
     endpoint = process.env.HF_ENDPOINT || "https://huggingface.co",
-    token = process.env.HF_TOKEN,
+    token,
     retryDelays = [500, 2_000, 8_000],
   } = options;
   if (!URL.canParse(endpoint)) {

@@ -1,7 +1,7 @@
 import { ShapeError } from "../errors.ts";
 import type { Kernels, Selection } from "../kernels/kernels.ts";
 import { type Matrix, zeros } from "../tensor/matrix.ts";
-import { allocateFloat32 } from "../tensor/shared.ts";
+import { allocateFloat32, recycle } from "../tensor/shared.ts";
 import type { SparseCode } from "../tensor/sparse-code.ts";
 import { normalize, type OutputAffine } from "./normalize.ts";
 import type { Sae } from "./sae.ts";
@@ -44,6 +44,7 @@ export async function encode(
   }
   const { input, outputScale, outputShift } = normalize(x, sae);
   const code = await kernels.encode(input, sae.encoder, sae.encoderBias, selection);
+  if (input !== x) recycle(input.values);
   return {
     code,
     contributions: outputScale === undefined ? code : scaleRows(code, outputScale),
@@ -71,7 +72,9 @@ export async function residual(sae: Sae, x: Matrix, encoding: Encoding, kernels:
   const unexplained = zeros(rows, d);
   unexplained.values.set(x.values);
   addSilentOutput(unexplained, sae, encoding, -1);
-  return kernels.decode(encoding.contributions, sae.decoder, unexplained, -1);
+  const result = await kernels.decode(encoding.contributions, sae.decoder, unexplained, -1);
+  recycle(unexplained.values);
+  return result;
 }
 
 function scaleRows(code: SparseCode, scale: Float32Array): SparseCode {

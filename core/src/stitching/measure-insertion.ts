@@ -8,6 +8,7 @@ import { addBatch, emptyReconstructionSums } from "../metrics/reconstruction.ts"
 import { type Encoding, encode, residual } from "../sae/encode.ts";
 import type { Sae } from "../sae/sae.ts";
 import type { Matrix } from "../tensor/matrix.ts";
+import { recycle } from "../tensor/shared.ts";
 import { addAgreement, emptyAgreementSums } from "./agreement-sums.ts";
 import { checkJointGating, entrySelection, type Gating, onlyEntries, weakestEntries } from "./gating.ts";
 import { InsertionAccumulator, type InsertionBatch } from "./insertion-accumulator.ts";
@@ -83,6 +84,7 @@ export async function* measureInsertion(
     addBatch(sums.larger, batch.activations, batch.largerResidual, batch.larger.code);
     addAgreement(sums.agreement, batch.smaller.code, batch.larger.code);
     insertion.add(batch.insertion);
+    for (const done of [batch.activations, batch.smallerResidual, batch.largerResidual]) recycle(done.values);
     position = batch.end;
     excluded += batch.excluded;
     nonFinite += batch.nonFinite;
@@ -120,6 +122,7 @@ async function measureBatch(
 ): Promise<MeasuredBatch> {
   const usable = usableRows(batch, location, { skipNonFinite });
   const x = usable.activations;
+  if (x !== batch.activations) recycle(batch.activations.values);
   const [host, donor] = await Promise.all([encode(smaller, x, kernels), encode(larger, x, kernels)]);
   const [smallerResidual, largerResidual] = await Promise.all([
     residual(smaller, x, host, kernels),
