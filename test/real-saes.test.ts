@@ -1,18 +1,11 @@
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { excludeTokens, findBosToken, label, openSafetensors } from "@saestitch/core";
 import { openActivations, openFile, openKernels, readSae } from "@saestitch/core/node";
 import { beforeAll, describe, expect, test } from "vitest";
+import { realData } from "../core/test-support/real-data.ts";
 
-const data = process.env.SAESTITCH_DATA ?? fileURLToPath(new URL("../../shared/data", import.meta.url));
-const model = join(data, "stories260k");
-const present = existsSync(join(model, "saes/expected.json"));
-if (!present)
-  console.warn(
-    `Tests on a real model's SAEs skipped: no stories260k/saes in ${data} (SAESTITCH_DATA names another folder)`,
-  );
+const { folder: model, isThere } = realData();
 
 interface Expected {
   readonly saes: Record<
@@ -26,7 +19,7 @@ interface Expected {
 }
 
 /** Figures measured in Python on five ReLU SAEs of a real language model; see the README of the data. */
-describe.skipIf(!present)("label() on a real model's SAEs", () => {
+describe.skipIf(!isThere)("label() on a real model's SAEs", () => {
   let expected: Expected;
   beforeAll(async () => {
     expected = JSON.parse(await readFile(join(model, "saes/expected.json"), "utf8"));

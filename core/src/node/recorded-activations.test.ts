@@ -1,23 +1,16 @@
-import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { realData } from "../../test-support/real-data.ts";
 import { collectRows } from "../activations/activation-source.conformance.ts";
 import { excludeTokens, findBosToken, nonFiniteRows } from "../activations/exclusion.ts";
 import { openActivations } from "./activation-folder.ts";
 
-const root = fileURLToPath(new URL("../../../", import.meta.url));
-const data = resolve(root, process.env.SAESTITCH_DATA ?? "../shared/data", "stories260k");
-const isThere = existsSync(data);
-if (!isThere)
-  console.warn(
-    `Tests on recorded activations skipped: there is no ${data}; SAESTITCH_DATA names its parent.`,
-  );
+const { folder, isThere } = realData();
 
 test.skipIf(!isThere)(
   "the recorded activations have their stated rows, of which one BOS per story is found",
   async () => {
-    const recorded = await openActivations(join(data, "activations"));
+    const recorded = await openActivations(join(folder, "activations"));
     expect([recorded.rows, recorded.d, recorded.files.length]).toEqual([413_717, 64, 3]);
     const bos = await findBosToken(recorded);
     expect(bos).toBe(1);
@@ -39,8 +32,8 @@ test.skipIf(!isThere)(
 test.skipIf(!isThere)(
   "the recorded float16 activations are the float32 ones of the first stories, rounded",
   async () => {
-    const half = await openActivations(join(data, "activations"));
-    const single = await openActivations(join(data, "activations-f32.safetensors"));
+    const half = await openActivations(join(folder, "activations"));
+    const single = await openActivations(join(folder, "activations-f32.safetensors"));
     expect(single.rows).toBe(1495);
     const exact = await collectRows(single);
     const rounded = await collectRows(half, { end: single.rows });

@@ -1,24 +1,15 @@
-import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { realData } from "../../test-support/real-data.ts";
 import { FormatError, UnsupportedError } from "../errors.ts";
 import { rowNormsSquared } from "../linalg/norm.ts";
-import { openSae } from "../sae/open-sae.ts";
+import { readSae } from "./read-sae.ts";
 import { openSaeFolder } from "./sae-folder.ts";
 
 const fixtures = fileURLToPath(new URL("../../../fixtures/", import.meta.url));
-
-async function openSaeAt(path: string) {
-  const files = await openSaeFolder(path);
-  try {
-    return await openSae(files);
-  } finally {
-    await files.close();
-  }
-}
 
 test.each([
   "saelens/standard-none",
@@ -27,7 +18,7 @@ test.each([
   "gemma-scope/layer_12/width_16k/average_l0_82",
   "gemma-scope/layer_12/width_16k/average_l0_82/params.npz",
 ])("openSaeFolder() finds the SAE of %s", async (path) => {
-  const sae = await openSaeAt(join(fixtures, path));
+  const sae = await readSae(join(fixtures, path));
   expect([sae.encoder.rows, sae.encoder.columns]).toEqual([18, 12]);
   expect(sae.origin.location).toBe(join(fixtures, path.replace(/\/[^/]*\.[^/]*$/, "")));
 });
@@ -36,7 +27,7 @@ test("openSaeFolder() keeps a file of another name apart from the SAE beside it"
   const folder = await mkdtemp(join(tmpdir(), "saestitch-sae-folder-"));
   await writeFile(join(folder, "cfg.json"), "{}");
   await writeFile(join(folder, "other.safetensors"), "");
-  await expect(openSaeAt(join(folder, "other.safetensors"))).rejects.toThrow(
+  await expect(readSae(join(folder, "other.safetensors"))).rejects.toThrow(
     /its files are: other.safetensors;/,
   );
   await rm(folder, { recursive: true });
@@ -46,7 +37,7 @@ test("openSaeFolder() of a folder of SAEs leads to their names", async () => {
   const folder = await mkdtemp(join(tmpdir(), "saestitch-sae-folder-"));
   await mkdir(join(folder, "wide"));
   await writeFile(join(folder, "wide", "cfg.json"), "{}");
-  const opened = openSaeAt(folder);
+  const opened = readSae(folder);
   await expect(opened).rejects.toThrow(UnsupportedError);
   await expect(opened).rejects.toThrow(/folders beneath: wide/);
   await rm(folder, { recursive: true });
@@ -61,18 +52,16 @@ test("openSaeFolder() says what it looked for when there is nothing", async () =
   );
 });
 
-const data = process.env.SAESTITCH_DATA ?? fileURLToPath(new URL("../../../../shared/data", import.meta.url));
-const saes = join(data, "stories260k", "saes");
-if (!existsSync(saes)) console.warn(`Tests on real SAEs skipped: no ${saes}; set SAESTITCH_DATA`);
+const { folder: real, isThere } = realData();
 
-test.skipIf(!existsSync(saes)).each([
+test.skipIf(!isThere).each([
   [128, 8.965],
   [256, 8.832],
   [512, 8.574],
   [1024, 8.421],
   [2048, 8.471],
 ])("openSae() reads the real SAE of %i latents", async (m, l0) => {
-  const sae = await openSaeAt(join(saes, `blocks.2.hook_resid_post_${m}`));
+  const sae = await readSae(join(real, "saes", `blocks.2.hook_resid_post_${m}`));
   expect([sae.encoder.rows, sae.encoder.columns]).toEqual([m, 64]);
   expect(sae.activation.kind).toBe("relu");
   expect([...sae.inputBias]).toEqual([...sae.decoderBias]);
