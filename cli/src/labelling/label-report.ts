@@ -58,7 +58,9 @@ function sampleLines({ sample, labels }: LabelRun): string {
   const of = sample.excludedTokens.length === 0 ? "" : ` of ${tokens}`;
   return [
     sample.location,
-    `${formatCount(labels.tokens)} tokens in ${formatCount(labels.documents)} documents`,
+    labels.documents === labels.tokens
+      ? `${formatCount(labels.tokens)} tokens, each taken for a document of its own`
+      : `${formatCount(labels.tokens)} tokens in ${formatCount(labels.documents)} documents`,
     `left out: ${formatCount(labels.excluded)} rows${of}, ${formatCount(labels.nonFinite)} rows with NaN or infinite values`,
   ].join("\n");
 }
