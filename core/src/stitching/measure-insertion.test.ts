@@ -1,31 +1,16 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { documentsOf, measure } from "../../test-support/measure.ts";
 import { everyActivation, randomMatrix, randomSae } from "../../test-support/random-saes.ts";
 import { activationsInMemory } from "../activations/in-memory.ts";
-import { bytesSource } from "../formats/bytes-source.ts";
 import { referenceKernels as kernels } from "../kernels/reference-kernels.ts";
 import { seededRandom } from "../linalg/random.ts";
 import { encode, reconstruct } from "../sae/encode.ts";
 import type { Sae } from "../sae/sae.ts";
 import type { Matrix } from "../tensor/matrix.ts";
 import { insertionEffect } from "./insertion-effect.ts";
-import { label, pairSaes } from "./label.ts";
-import { type LabelSums, mergeLabelSums } from "./label-sums.ts";
-import { decodeLabelSums, encodeLabelSums } from "./label-sums-file.ts";
-import { emptyLabelSums, measureInsertion, type Pair } from "./measure-insertion.ts";
+import { pairSaes } from "./label.ts";
 
 const d = 6;
-
-async function measure(
-  pair: Pair,
-  source: Parameters<typeof measureInsertion>[1],
-  options: Parameters<typeof measureInsertion>[3] = {},
-): Promise<LabelSums> {
-  let sums = options.from ?? emptyLabelSums(pair);
-  for await (const measured of measureInsertion(pair, source, kernels, { batchRows: 7, ...options }))
-    sums = measured.sums();
-  return sums;
-}
 
 /** Dense codes [n][m], one token at a time. */
 async function denseCodes(sae: Sae, x: Matrix): Promise<number[][]> {
@@ -72,15 +57,6 @@ function squaredErrorsRefitted(
 
 const total = (values: number[]) => values.reduce((sum, value) => sum + value, 0);
 const rowOf = (m: Matrix, i: number) => m.values.subarray(i * m.columns, (i + 1) * m.columns);
-
-/** Random documents of 1 to 5 tokens. */
-function documentsOf(random: () => number, rows: number): Int32Array {
-  let id = 3;
-  return Int32Array.from({ length: rows }, () => {
-    if (random() < 0.35) id++;
-    return id;
-  });
-}
 
 describe("measureInsertion()", () => {
   test.each([0, 1, 2, 3, 4])(
@@ -336,98 +312,3 @@ describe("measureInsertion()", () => {
     );
   });
 });
-
-describe("LabelSums", () => {
-  test("of two stretches merge into the sums of both, wherever the cut falls", async () => {
-    const random = seededRandom(11);
-    const rows = 45;
-    const x = randomMatrix(random, rows, d);
-    const source = activationsInMemory(x, { documentIds: documentsOf(random, rows) });
-    const pair = await pairSaes(randomSae(random, d, 8), randomSae(random, d, 10), kernels);
-    const whole = await measure(pair, source);
-    await fc.assert(
-      fc.asyncProperty(
-        fc.integer({ min: 0, max: rows }),
-        fc.integer({ min: 0, max: rows }),
-        async (one, two) => {
-          const cuts = [0, Math.min(one, two), Math.max(one, two), rows];
-          const parts: LabelSums[] = [];
-          for (let i = 0; i < 3; i++)
-            parts.push(
-              await measure(pair, source, { from: emptyLabelSums(pair, cuts[i]), end: cuts[i + 1] }),
-            );
-          for (const merged of [
-            mergeLabelSums(mergeLabelSums(parts[0], parts[1]), parts[2]),
-            mergeLabelSums(parts[0], mergeLabelSums(parts[1], parts[2])),
-          ]) {
-            const meanResidual = new Float64Array(d);
-            const a = insertionEffect(merged.insertion, pair.larger.decoder, { meanResidual });
-            const b = insertionEffect(whole.insertion, pair.larger.decoder, { meanResidual });
-            for (let j = 0; j < 10; j++) {
-              expect(Math.abs(a.deltaMse[j] - b.deltaMse[j])).toBeLessThanOrEqual(
-                1e-9 * Math.abs(b.deltaMse[j]),
-              );
-              expect(Math.abs(a.standardError[j] - b.standardError[j])).toBeLessThanOrEqual(
-                1e-9 * b.standardError[j],
-              );
-            }
-          }
-        },
-      ),
-      { numRuns: 25 },
-    );
-  });
-
-  test("stored, read back and gone on from give the bits of a run that never stopped", async () => {
-    const random = seededRandom(12);
-    const x = randomMatrix(random, 50, d);
-    const source = activationsInMemory(x, { documentIds: documentsOf(random, 50) });
-    const pair = await pairSaes(randomSae(random, d, 8), randomSae(random, d, 10), kernels);
-    const whole = await measure(pair, source);
-    for (const stop of [0, 7, 28, 49]) {
-      const half = await measure(pair, source, { end: stop });
-      const bytes = new Blob([...encodeLabelSums(half, { note: "kept" })] as BlobPart[]);
-      const stored = bytesSource("checkpoint", new Uint8Array(await bytes.arrayBuffer()));
-      const { sums, key } = await decodeLabelSums(stored, pair);
-      expect(key.note).toBe("kept");
-      expect(sums).toEqual(half);
-      expect(await measure(pair, source, { from: sums })).toEqual(stop % 7 === 0 ? whole : expect.anything());
-    }
-  });
-});
-
-describe("label()", () => {
-  test("calls a copy of a host latent a reconstruction and a latent along what is missing novel", async () => {
-    const random = seededRandom(21);
-    const axes = (rows: number[]) => ({
-      ...randomSae(random, d, rows.length),
-      encoder: unitRows(rows),
-      decoder: unitRows(rows),
-      encoderBias: new Float32Array(rows.length),
-      decoderBias: new Float32Array(d),
-      inputBias: new Float32Array(d),
-    });
-    const x = randomMatrix(random, 400, d);
-    const documentIds = Int32Array.from({ length: 400 }, (_, i) => i >> 2);
-    const labels = await label(
-      axes([0, 1]),
-      axes([0, 1, 2, 3]),
-      activationsInMemory(x, { documentIds }),
-      kernels,
-    );
-    expect(labels.latents.verdict).toEqual(["reconstruction", "reconstruction", "novel", "novel"]);
-    expect(labels.latents.agreement[0]).toBeCloseTo(1, 6);
-    expect(labels.latents.matchPrecision[1]).toBe(1);
-    expect(labels.predictor.auc).toBe(1);
-    expect(labels.documents).toBe(100);
-    expect(labels.larger.mse).toBeLessThan(labels.smaller.mse);
-  });
-});
-
-function unitRows(axes: number[]): Matrix {
-  const values = new Float32Array(axes.length * d);
-  axes.forEach((axis, j) => {
-    values[j * d + axis] = 1;
-  });
-  return { rows: axes.length, columns: d, values };
-}
