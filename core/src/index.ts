@@ -16,6 +16,7 @@ export type { Kernels, Matches, Selection } from "./kernels/kernels.ts";
 export { referenceKernels } from "./kernels/reference-kernels.ts";
 export { createWasmKernels } from "./kernels/wasm-kernels.ts";
 export { normal, type Random, randomDirection, seededRandom } from "./linalg/random.ts";
+export { type MeasuredReconstruction, measureReconstruction } from "./metrics/measure-reconstruction.ts";
 export * from "./metrics/reconstruction.ts";
 export type { Dialect, SaeFiles } from "./sae/dialects/dialect.ts";
 export { type Encoding, encode, reconstruct, residual } from "./sae/encode.ts";

@@ -1,4 +1,4 @@
-import { varianceFormulas } from "@saestitch/core";
+import { measureReconstruction, varianceFormulas } from "@saestitch/core";
 import { openKernels } from "@saestitch/core/node";
 import { defineCommand } from "../arguments/command.ts";
 import { choice, flag, type OptionValues } from "../arguments/option.ts";
@@ -10,7 +10,6 @@ import type { SaeInput } from "../inputs/provenance.ts";
 import { sampleOptions } from "../inputs/sample-options.ts";
 import { type InspectedSample, inspectDocument } from "../inspection/inspect-document.ts";
 import { inspectReport } from "../inspection/inspect-report.ts";
-import { measureSae } from "../inspection/measure-sae.ts";
 import { layoutWidth, writeAll } from "../terminal/output-stream.ts";
 import { progressMode, type StartProgress, startProgress } from "../terminal/progress.ts";
 import { styleFor } from "../terminal/style.ts";
@@ -74,7 +73,7 @@ async function measure(
     const { saes, factor } = await applyActivationScale([sae], options["activation-scale"], () =>
       estimateActivationScale(sample.source, reading),
     );
-    const measurement = await measureSae(saes[0], sample.source, kernels, {
+    const measurement = await measureReconstruction(saes[0], sample.source, kernels, {
       ...reading,
       onRows: progress.update,
     });

@@ -1,5 +1,6 @@
 import {
   type Fold,
+  type MeasuredReconstruction,
   type ReconstructionMetrics,
   type Sae,
   type VarianceFormula,
@@ -7,7 +8,6 @@ import {
 } from "@saestitch/core";
 import type { HashedFile, SaeInput, SampleRecord } from "../inputs/provenance.ts";
 import { type DirectionStatistics, directionStatistics } from "./direction-statistics.ts";
-import type { SaeMeasurement } from "./measure-sae.ts";
 
 /** Version of the document; docs/label-output.md describes every field. */
 export const INSPECT_SCHEMA = "saestitch.inspect/1";
@@ -54,7 +54,7 @@ export interface MeasuredDocument {
 }
 
 /** A measurement, the sample it was made on, and the formulas to show. */
-export interface InspectedSample extends SaeMeasurement {
+export interface InspectedSample extends MeasuredReconstruction {
   readonly sample: SampleRecord;
   readonly formulas: readonly VarianceFormula[];
   readonly activationScale: number | null;

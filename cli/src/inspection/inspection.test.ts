@@ -1,11 +1,15 @@
-import { activationsInMemory, label, makeToyWorld, matrix, referenceKernels } from "@saestitch/core";
+import {
+  activationsInMemory,
+  makeToyWorld,
+  matrix,
+  measureReconstruction,
+  referenceKernels,
+} from "@saestitch/core";
 import { expect, test } from "vitest";
 import { directionStatistics, spread } from "./direction-statistics.ts";
 import { inspectDocument } from "./inspect-document.ts";
-import { measureSae } from "./measure-sae.ts";
 
 const world = makeToyWorld({ documents: 20 });
-const sample = { end: world.source.rows, skipNonFinite: false, batchRows: 100 };
 
 test("spread() has the mean of the middle two as median of an even count", () => {
   expect(spread(Float64Array.of(4, 1, 3, 2))).toEqual({ min: 1, median: 2.5, max: 4 });
@@ -24,31 +28,9 @@ test("directionStatistics() measures lengths and cosines, leaving latents of len
   expect(encoderDecoderCosines.max).toBe(1);
 });
 
-test("measureSae() agrees with label, counts what is left out, and stops at the row asked for", async () => {
-  const measured = await measureSae(world.smaller, world.source, referenceKernels, sample);
-  const labels = await label(world.smaller, world.larger, world.source, referenceKernels);
-  expect(measured.metrics.mse).toBeCloseTo(labels.smaller.mse, 12);
-  expect(measured.metrics.l0).toBe(labels.smaller.l0);
-  expect([measured.excluded, measured.metrics.tokens]).toEqual([labels.excluded, labels.tokens]);
-  const few = await measureSae(world.smaller, world.source, referenceKernels, { ...sample, end: 30 });
-  expect(few.metrics.tokens + few.excluded).toBe(30);
-});
-
-test("measureSae() leaves NaN out when asked to, and refuses it otherwise", async () => {
-  const x = new Float32Array(3 * world.source.d).fill(0.1);
-  x[world.source.d] = Number.NaN;
-  const source = activationsInMemory(matrix(3, world.source.d, x));
-  const options = { end: 3, skipNonFinite: true, batchRows: 2 };
-  const { metrics, nonFinite } = await measureSae(world.smaller, source, referenceKernels, options);
-  expect([metrics.tokens, nonFinite]).toEqual([2, 1]);
-  await expect(
-    measureSae(world.smaller, source, referenceKernels, { ...options, skipNonFinite: false }),
-  ).rejects.toThrow("row 1");
-});
-
 test("inspectDocument() warns only of a measured L0 off by more than a factor of 1.5, either way", async () => {
   const x = activationsInMemory(matrix(1, world.source.d, new Float32Array(world.source.d)));
-  const { metrics } = await measureSae(world.smaller, x, referenceKernels, { ...sample, end: 1 });
+  const { metrics } = await measureReconstruction(world.smaller, x, referenceKernels);
   const warnings = (l0: number, statedL0: number) =>
     inspectDocument(
       {
