@@ -56,22 +56,22 @@ describe("openKernels()", () => {
   });
 
   test("keeps a process alive for an unfinished call, but not for idle threads", () => {
-    const module = createRequire(import.meta.url).resolve("@saestitch/core/node/kernel-worker");
-    const script = `
-      const { openKernels } = await import(${JSON.stringify(new URL("./thread-pool.js", `file://${module}`).href)});
-      const kernels = await openKernels({ threads: 2 });
+    const finished = runAlone(`
       const x = { rows: 2000, columns: 8, values: new Float32Array(16000).fill(1) };
       const { cosines } = await kernels.match(x, x, 1);
-      console.log("matched", cosines.length);`;
-    const { stdout, stderr, status } = spawnSync(
-      process.execPath,
-      ["--input-type=module", "--eval", script],
-      {
-        encoding: "utf8",
-        timeout: 30_000,
-      },
-    );
-    expect({ stdout, stderr, status }).toEqual({ stdout: "matched 2000\n", stderr: "", status: 0 });
+      console.log("matched", cosines.length);`);
+    expect(finished).toEqual({ stdout: "matched 2000\n", stderr: "", status: 0 });
+  });
+
+  test("keeps a process alive until it is closed, though answers that nobody awaits come in meanwhile", () => {
+    const finished = runAlone(`
+      const x = { rows: 1000, columns: 8, values: new Float32Array(8000).fill(1) };
+      kernels.match(x, x, 1).catch(() => {});
+      const answered = performance.now() + 300;
+      while (performance.now() < answered);
+      await kernels.close();
+      console.log("closed");`);
+    expect(finished).toEqual({ stdout: "closed\n", stderr: "", status: 0 });
   });
 
   test("refuses a number of threads that is none", async () => {
@@ -79,3 +79,17 @@ describe("openKernels()", () => {
     await expect(openKernels({ threads: 1.5 })).rejects.toThrow("1.5 threads");
   });
 });
+
+/** What a process of its own prints that opens `kernels` on two threads and does `work`. */
+function runAlone(work: string) {
+  const worker = createRequire(import.meta.url).resolve("@saestitch/core/node/kernel-worker");
+  const script = `
+    const { openKernels } = await import(${JSON.stringify(new URL("./thread-pool.js", `file://${worker}`).href)});
+    const kernels = await openKernels({ threads: 2 });
+    ${work}`;
+  const { stdout, stderr, status } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
+    encoding: "utf8",
+    timeout: 30_000,
+  });
+  return { stdout, stderr, status };
+}

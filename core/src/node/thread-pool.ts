@@ -41,7 +41,8 @@ function spawnThread(): KernelPort {
   };
   worker.on("message", (data) => {
     owed--;
-    if (owed === 0) worker.unref();
+    // Once terminated it must keep the process alive until it has ended, or whoever waits for that would wait in vain.
+    if (owed === 0 && !terminated) worker.unref();
     port.onmessage?.({ data });
   });
   worker.on("messageerror", ({ message }) => port.onerror?.({ message }));
