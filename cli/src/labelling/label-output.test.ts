@@ -165,3 +165,11 @@ test("compareWithTruth() counts by kind and verdict, and knows precision and rec
     recall: null,
   });
 });
+
+test("labelReport() says what the standard errors rest on", () => {
+  expect(labelReport(runOf(), plain)).toContain("tokens in 40 documents");
+  expect(labelReport(runOf({ documents: labels.tokens }), plain)).toContain(
+    "each taken for a document of its own",
+  );
+  expect(labelReport(runOf({ documents: 1 }), plain)).toContain("Nothing can be decided");
+});

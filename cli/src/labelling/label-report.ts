@@ -62,6 +62,7 @@ function sampleLines({ sample, labels }: LabelRun): string {
       ? `${formatCount(labels.tokens)} tokens, each taken for a document of its own`
       : `${formatCount(labels.tokens)} tokens in ${formatCount(labels.documents)} documents`,
     `left out: ${formatCount(labels.excluded)} rows${of}, ${formatCount(labels.nonFinite)} rows with NaN or infinite values`,
+    ...(labels.documents < 2 ? ["Nothing can be decided: standard errors need at least two documents."] : []),
   ].join("\n");
 }
 
