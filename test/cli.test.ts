@@ -243,6 +243,9 @@ describe("label", () => {
     expect([refused.code, refused.stdout]).toEqual([1, ""]);
     expect(refused.stderr).toContain("--force");
     expect(await readFile(join(folder, "run.json"), "utf8")).toBe(before);
+    const impossible = [...pair, "--gating", "joint", "--out", folder, "--force"];
+    expect((await saestitch("label", ...impossible)).code).toBe(1);
+    expect(await readdir(folder)).toContain("run.json");
     expect((await saestitch("label", ...pair, "--out", folder, "--force")).code).toBe(0);
   });
 

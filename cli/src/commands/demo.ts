@@ -59,6 +59,7 @@ export const demo = defineCommand({
       const seconds = (performance.now() - begun) / 1000;
       const correctness = compareWithTruth(world.truth, labels.latents.verdict);
       if (folder !== undefined) {
+        await folder.begin();
         await context.interruption.during(() =>
           writeLabelRun(folder, run, {
             commandLine: context.commandLine,
@@ -86,7 +87,6 @@ export const demo = defineCommand({
     } finally {
       progress.end();
       await kernels.close();
-      await folder?.abandon();
     }
   },
 });

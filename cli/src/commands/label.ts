@@ -103,7 +103,7 @@ export const label = defineCommand({
     const folder = out === undefined ? undefined : await openOutputFolder(out, options);
     const progress: StartProgress = (work) =>
       startProgress(context.stderr, work, { mode: progressMode(context.stderr, options) });
-    const closers: (() => Promise<void>)[] = folder === undefined ? [] : [folder.abandon];
+    const closers: (() => Promise<void>)[] = [];
     try {
       const sample = await openSample(options.activations, {
         ...options,
@@ -161,6 +161,7 @@ async function labelInputs(
     activationScale: factor,
     batchRows: options["batch-rows"],
   };
+  await folder?.begin();
   const { sums, from } = await measure(pair, sample, kernels, {
     key: checkpointKey({ smaller, larger, activationFiles, options: resolved }),
     surroundings: { options, folder, progress, context },

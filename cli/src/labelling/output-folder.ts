@@ -1,4 +1,5 @@
-import { access, mkdir, rm, rmdir } from "node:fs/promises";
+import { rmdirSync } from "node:fs";
+import { access, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../failure.ts";
 
@@ -10,12 +11,12 @@ export interface OutputFolder {
   /** Written last: a folder that has it is finished. */
   readonly record: string;
   readonly checkpoint: string;
-  /** Remove the folder again if this run made it and nothing came to lie in it. */
-  abandon(): Promise<void>;
+  /** Give up the finished labelling that `force` replaces, once it is sure that there will be work: without its record the folder counts as unfinished. */
+  begin(): Promise<void>;
 }
 
 /**
- * Make or take over the folder at `path`. Throws {@link UserError} when a finished labelling is in it, or a checkpoint of an
+ * Make or take over the folder at `path`; one made here that is still empty when the process ends goes with it. Throws {@link UserError} when a finished labelling is in it, or a checkpoint of an
  * unfinished one that is not to be resumed; unless `force`, which gives both up.
  */
 export async function openOutputFolder(
@@ -32,18 +33,23 @@ export async function openOutputFolder(
     throw new UserError(
       `${path} holds an unfinished labelling (${checkpoint}); give --resume to go on with it, or --force to begin anew`,
     );
-  // Without its record the folder counts as unfinished from here on.
-  await rm(record, { force: true });
-  const made = (await mkdir(path, { recursive: true })) !== undefined;
+  if ((await mkdir(path, { recursive: true })) !== undefined) process.once("exit", () => removeIfEmpty(path));
   return {
     path,
     latents: join(path, "latents.parquet"),
     picture: join(path, "label.svg"),
     record,
     checkpoint,
-    // A folder that is not empty stays, which is what rmdir's refusal means.
-    abandon: () => (made ? rmdir(path).catch(() => {}) : Promise.resolve()),
+    begin: () => rm(record, { force: true }),
   };
+}
+
+function removeIfEmpty(path: string): void {
+  try {
+    rmdirSync(path);
+  } catch {
+    // Its refusal means that there is something in it, which stays.
+  }
 }
 
 /** Whether there is something at `path`. */
