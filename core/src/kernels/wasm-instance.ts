@@ -114,6 +114,10 @@ export class WasmInstance {
 
   /** The other way: copy rows at byte `offset` to rows `start` to `end` (exclusive) of a matrix. */
   storeRows(offset: number, { columns, values }: Matrix, start: number, end: number, quads: number): void {
+    if (columns === 4 * quads) {
+      values.set(this.floats(offset, (end - start) * columns), start * columns);
+      return;
+    }
     for (let i = start; i < end; i++)
       values.set(this.floats(offset + (i - start) * 16 * quads, columns), i * columns);
   }
