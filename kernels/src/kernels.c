@@ -1,6 +1,6 @@
 /*
- * The inner loops of saestitch's kernels. They see only what fits in a few MiB: the caller (core/src/kernels/wasm-engine.ts)
- * copies blocks of rows in and takes results out.
+ * The inner loops of saestitch's kernels. They see only what fits in a few MiB: the callers (scan-latents.ts and
+ * wasm-decode.ts in core/src/kernels) copy blocks of rows in and take results out.
  *
  * Rows are padded with zeros to a multiple of four values: `quads` counts the vectors of a row. Every number of a result is
  * the sum of the same products in the same order wherever its row stands in a block, so results do not depend on how
