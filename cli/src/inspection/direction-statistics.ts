@@ -38,15 +38,12 @@ export function directionStatistics({ encoder, decoder }: Sae): DirectionStatist
 
 /** Least, median (the mean of the middle two of an even count) and greatest; NaN for no numbers. */
 export function spread(values: Float64Array): Spread {
+  if (values.length === 0) return { min: Number.NaN, median: Number.NaN, max: Number.NaN };
   const ascending = values.slice().sort();
   const middle = (ascending.length - 1) / 2;
-  const at = (index: number) => ascending.at(index) ?? Number.NaN;
   return {
-    min: ascending.length === 0 ? Number.NaN : ascending[0],
-    median:
-      ascending.length === 0
-        ? Number.NaN
-        : (ascending[Math.floor(middle)] + ascending[Math.ceil(middle)]) / 2,
-    max: at(-1),
+    min: ascending[0],
+    median: (ascending[Math.floor(middle)] + ascending[Math.ceil(middle)]) / 2,
+    max: ascending[ascending.length - 1],
   };
 }

@@ -4,6 +4,7 @@ import { usableRows } from "../activations/usable-rows.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import { encode, residual } from "../sae/encode.ts";
 import type { Sae } from "../sae/sae.ts";
+import { selectionOf } from "../sae/selection.ts";
 import { recycle } from "../tensor/shared.ts";
 import {
   addBatch,
@@ -44,10 +45,11 @@ export async function measureReconstruction(
   const sums = emptyReconstructionSums(sae.decoder.columns, sae.decoder.rows);
   let excluded = 0;
   let nonFinite = 0;
+  const selection = selectionOf(sae);
   const encoded = mapBatches(source.batches({ end, batchRows }), async (batch) => {
     const usable = usableRows(batch, source.location, { skipNonFinite });
     if (usable.activations !== batch.activations) recycle(batch.activations.values);
-    const encoding = await encode(sae, usable.activations, kernels);
+    const encoding = await encode(sae, usable.activations, kernels, { selection });
     const unexplained = await residual(sae, usable.activations, encoding, kernels);
     return { usable, code: encoding.code, unexplained, end: batch.start + batch.activations.rows };
   });

@@ -10,6 +10,8 @@ export type BiasRule = "host" | "refit";
 
 /** The effect of inserting each donor latent alone; every array is [m]. */
 export interface InsertionEffect {
+  /** Documents the standard errors rest on. */
+  readonly documents: number;
   /** Change of the mean squared error per element of the activation; negative means insertion improves. */
   readonly deltaMse: Float64Array;
   /** Standard error of `deltaMse`, from sums within documents; NaN with fewer than two documents. */
@@ -68,5 +70,5 @@ export function insertionEffect(
     standardError[j] =
       documents.count < 2 ? Number.NaN : Math.sqrt(Math.max(0, squares * correction)) / tokens / d;
   }
-  return { deltaMse, standardError, scale };
+  return { documents: documents.count, deltaMse, standardError, scale };
 }

@@ -8,7 +8,6 @@ import { agreement } from "./agreement-sums.ts";
 import { type CosineNull, type CosinePredictor, cosineNull, judgeCosine } from "./cosine-predictor.ts";
 import { checkJointGating, type Gating } from "./gating.ts";
 import { type BiasRule, insertionEffect } from "./insertion-effect.ts";
-import { finishInsertionSums } from "./insertion-sums.ts";
 import type { LabelSums } from "./label-sums.ts";
 import { emptyLabelSums, measureInsertion, type Pair } from "./measure-insertion.ts";
 import { decideVerdicts, type Verdict } from "./verdict.ts";
@@ -109,7 +108,7 @@ export async function labelLatents(
   }
   const smaller = reconstructionMetrics(sums.smaller);
   const larger = reconstructionMetrics(sums.larger);
-  const effect = insertionEffect(sums.insertion, pair.larger.decoder, {
+  const { documents, ...effect } = insertionEffect(sums.insertion, pair.larger.decoder, {
     bias: options.bias,
     meanResidual: smaller.meanResidual,
   });
@@ -125,7 +124,7 @@ export async function labelLatents(
   const random: Random = seededRandom(options.seed);
   return {
     tokens,
-    documents: finishInsertionSums(sums.insertion).documents.count,
+    documents,
     excluded: sums.excluded,
     nonFinite: sums.nonFinite,
     options,

@@ -2,11 +2,12 @@ import type { ActivationBatch, ActivationSource } from "../activations/activatio
 import { mapBatches } from "../activations/map-batches.ts";
 import { usableRows } from "../activations/usable-rows.ts";
 import { DataError, ShapeError } from "../errors.ts";
-import type { Kernels } from "../kernels/kernels.ts";
+import type { Kernels, Selection } from "../kernels/kernels.ts";
 import { rowNormsSquared } from "../linalg/norm.ts";
 import { addBatch, emptyReconstructionSums } from "../metrics/reconstruction.ts";
 import { type Encoding, encode, residual } from "../sae/encode.ts";
 import type { Sae } from "../sae/sae.ts";
+import { selectionOf } from "../sae/selection.ts";
 import type { Matrix } from "../tensor/matrix.ts";
 import { recycle } from "../tensor/shared.ts";
 import { addAgreement, emptyAgreementSums } from "./agreement-sums.ts";
@@ -75,9 +76,10 @@ export async function* measureInsertion(
   let position = from.end;
   let excluded = from.excluded;
   let nonFinite = from.nonFinite;
+  const selections = { smaller: selectionOf(smaller), larger: selectionOf(larger) };
   const read = source.batches({ start: from.end, end, batchRows });
   const measured = mapBatches(read, (batch) =>
-    measureBatch(pair, batch, source.location, kernels, { gating, skipNonFinite }),
+    measureBatch(pair, batch, source.location, kernels, { selections, gating, skipNonFinite }),
   );
   for await (const batch of measured) {
     addBatch(sums.smaller, batch.activations, batch.smallerResidual, batch.smaller.code);
@@ -118,12 +120,23 @@ async function measureBatch(
   batch: ActivationBatch,
   location: string,
   kernels: Kernels,
-  { gating, skipNonFinite }: { readonly gating: Gating; readonly skipNonFinite: boolean },
+  {
+    selections,
+    gating,
+    skipNonFinite,
+  }: {
+    readonly selections: { readonly smaller: Selection; readonly larger: Selection };
+    readonly gating: Gating;
+    readonly skipNonFinite: boolean;
+  },
 ): Promise<MeasuredBatch> {
   const usable = usableRows(batch, location, { skipNonFinite });
   const x = usable.activations;
   if (x !== batch.activations) recycle(batch.activations.values);
-  const [host, donor] = await Promise.all([encode(smaller, x, kernels), encode(larger, x, kernels)]);
+  const [host, donor] = await Promise.all([
+    encode(smaller, x, kernels, { selection: selections.smaller }),
+    encode(larger, x, kernels, { selection: selections.larger }),
+  ]);
   const [smallerResidual, largerResidual] = await Promise.all([
     residual(smaller, x, host, kernels),
     residual(larger, x, donor, kernels),
