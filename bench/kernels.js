@@ -89,6 +89,7 @@ const code = {
   ),
   values: Float32Array.from({ length: b * active }, random),
 };
+const thousands = Int32Array.from({ length: m }, (_, j) => Math.floor(j / 1000));
 const smaller = randomMatrix(6144, d);
 for (const kernels of [one, two]) {
   const bias = new Float32Array(m);
@@ -106,6 +107,13 @@ for (const kernels of [one, two]) {
   );
   await measure(`project ${b} × ${active} entries, d ${d}, m ${m}`, kernels, entries, "M entries/s", () =>
     kernels.project(code, decoder, x),
+  );
+  const walked = (4 * code.indices.length * d) / 1e9;
+  await measure(`walk ${b} × ${active} entries, d ${d}, m ${m}`, kernels, walked, "GFLOP/s", () =>
+    kernels.walk(code, decoder, x),
+  );
+  await measure(`walk ${b} × ${active} entries in groups of 1000 latents`, kernels, walked, "GFLOP/s", () =>
+    kernels.walk(code, decoder, x, thousands),
   );
   await measure(`match ${b} × ${d} × 6144, best 10`, kernels, (2 * b * d * 6144) / 1e9, "GFLOP/s", () =>
     kernels.match(x, smaller, 10),

@@ -12,8 +12,9 @@ const coreLayers: readonly (readonly string[])[] = [
   ["linalg", "formats"],
   ["statistics", "kernels"],
   ["sae", "activations"],
-  ["metrics", "toy-world"],
-  ["stitching"],
+  ["metrics", "codes", "toy-world"],
+  ["labelling"],
+  ["swapping", "frankenstein"],
   ["index.ts"],
   ["node"],
 ];
@@ -45,7 +46,7 @@ function sourceFiles(folder: string): string[] {
 function importsOf(packageName: string): Import[] {
   const source = join(root, packageName, "src");
   return sourceFiles(source).flatMap((file) => {
-    const specifiers = readFileSync(file, "utf8").matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"([^"]+)"/g);
+    const specifiers = readFileSync(file, "utf8").matchAll(/(?:\bfrom\s+|\bimport\s*\(?\s*)"([^"]+)"/g);
     return [...specifiers].map(([, specifier]) => ({ from: relative(source, file), specifier }));
   });
 }

@@ -1,14 +1,18 @@
 import { readFile } from "node:fs/promises";
 
 /**
- * The fields that docs/label-output.md describes in the first table under a heading, or, with `after`, in the first table below
- * the line that begins with it.
+ * The fields that a page of docs/ describes in the first table under a heading, or, with `after`, in the first table below the
+ * line that begins with it.
  */
-export async function documentedFields(heading: string, after = ""): Promise<string[]> {
-  const text = await readFile(new URL("../docs/label-output.md", import.meta.url), "utf8");
+export async function documentedFields(
+  heading: string,
+  after = "",
+  page = "label-output.md",
+): Promise<string[]> {
+  const text = await readFile(new URL(`../docs/${page}`, import.meta.url), "utf8");
   const lines = text.split("\n");
   const title = lines.findIndex((line) => /^#+ /.test(line) && line.replace(/^#+ /, "") === heading);
-  if (title === -1) throw new Error(`docs/label-output.md has no heading ${heading}`);
+  if (title === -1) throw new Error(`docs/${page} has no heading ${heading}`);
   const from =
     after === ""
       ? title

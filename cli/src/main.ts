@@ -18,6 +18,22 @@ const commands: Readonly<Record<string, { readonly summary: string; load(): Prom
     summary: "Label every latent of a larger SAE novel or a reconstruction of a smaller one",
     load: async () => (await import("./commands/label.ts")).label,
   },
+  families: {
+    summary: "Find the families of latents that two SAEs share, and what kind each latent is",
+    load: async () => (await import("./commands/families.ts")).families,
+  },
+  trajectory: {
+    summary: "Walk from a smaller SAE to a larger one, measured after every step",
+    load: async () => (await import("./commands/trajectory.ts")).trajectory,
+  },
+  stitch: {
+    summary: "Build the best SAE for a budget out of the latents of several, and compare it with its rivals",
+    load: async () => (await import("./commands/stitch.ts")).stitch,
+  },
+  evaluate: {
+    summary: "Compare how well, and how sparsely, several SAEs reconstruct one sample",
+    load: async () => (await import("./commands/evaluate.ts")).evaluate,
+  },
   demo: {
     summary: "Label a small made-up world whose truth is known, and say how right the labels are",
     load: async () => (await import("./commands/demo.ts")).demo,

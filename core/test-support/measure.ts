@@ -1,7 +1,7 @@
 import type { ActivationSource } from "../src/activations/activation-source.ts";
 import { referenceKernels } from "../src/kernels/reference-kernels.ts";
-import type { LabelSums } from "../src/stitching/label-sums.ts";
-import { emptyLabelSums, measureInsertion, type Pair } from "../src/stitching/measure-insertion.ts";
+import type { LabelSums } from "../src/labelling/label-sums.ts";
+import { emptyLabelSums, measureInsertion, type Pair } from "../src/labelling/measure-insertion.ts";
 
 /** The sums over the whole sample, or the stretch of it that `options` name, in batches of seven rows. */
 export async function measure(

@@ -44,7 +44,8 @@ function plainToken(
   return { code, reconstruction: written.map((value) => value * scale.out + shift), margin };
 }
 
-function plainNormalization(normalization: Normalization, x: number[]) {
+/** How `x` is normalised, `(x − shift) / scale.in`, and how what an SAE writes is brought back, `· scale.out + shift`. */
+export function plainNormalization(normalization: Normalization, x: number[]) {
   const d = x.length;
   switch (normalization.kind) {
     case "none":
@@ -79,8 +80,11 @@ function plainActivation(activation: Activation, p: number[], reluFirst: boolean
       return above(() => activation.threshold);
     case "gated": {
       const { magnitudeScale, magnitudeOffset } = activation;
-      const magnitudes = p.map((value, j) => Math.max(value * magnitudeScale[j] + magnitudeOffset[j], 0));
-      return { code: magnitudes.map((value, j) => (p[j] > 0 ? value : 0)), margin: above(() => 0).margin };
+      const magnitudes = p.map((value, j) => value * magnitudeScale[j] + magnitudeOffset[j]);
+      return {
+        code: magnitudes.map((value, j) => (p[j] > 0 ? Math.max(value, 0) : 0)),
+        margin: Math.min(above(() => 0).margin, ...magnitudes.map(Math.abs)),
+      };
     }
     case "topk": {
       const competing = reluFirst ? p.map((value) => Math.max(value, 0)) : p;

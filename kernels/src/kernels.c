@@ -103,19 +103,36 @@ EXPORT void add_directions(float4 *out, const float4 *directions, int quads, con
   }
 }
 
+static inline float dot(const float4 *a, const float4 *b, int quads) {
+  float4 even = {0}, odd = {0};
+  int k = 0;
+  for (; k + 1 < quads; k += 2) {
+    even += a[k] * b[k];
+    odd += a[k + 1] * b[k + 1];
+  }
+  if (k < quads) even += a[k] * b[k];
+  return sum(even + odd);
+}
+
 /* product[i] = ⟨rows[row[i]], directions[slot[i]]⟩ */
 EXPORT void project_directions(const float4 *rows, const float4 *directions, int quads, const int *row, const int *slot,
                                float *product, int count) {
+  for (int i = 0; i < count; i++) product[i] = dot(rows + row[i] * quads, directions + slot[i] * quads, quads);
+}
+
+/*
+ * For i in order: with r = start[row[i]] where fresh[i], left[row[i]] elsewhere, and v = value[i],
+ * value[i] = ⟨r, directions[slot[i]]⟩ and left[row[i]] = r - v * directions[slot[i]]. `left` may be `start` itself.
+ */
+EXPORT void walk_directions(const float4 *start, float4 *left, const float4 *directions, int quads, const int *row,
+                            const int *slot, const int *fresh, float *value, int count) {
   for (int i = 0; i < count; i++) {
-    const float4 *a = rows + row[i] * quads, *b = directions + slot[i] * quads;
-    float4 even = {0}, odd = {0};
-    int k = 0;
-    for (; k + 1 < quads; k += 2) {
-      even += a[k] * b[k];
-      odd += a[k + 1] * b[k + 1];
-    }
-    if (k < quads) even += a[k] * b[k];
-    product[i] = sum(even + odd);
+    const float4 *direction = directions + slot[i] * quads;
+    float4 *target = left + row[i] * quads;
+    const float4 *r = fresh[i] ? start + row[i] * quads : target;
+    float4 v = {value[i], value[i], value[i], value[i]};
+    value[i] = dot(r, direction, quads);
+    for (int k = 0; k < quads; k++) target[k] = r[k] - v * direction[k];
   }
 }
 

@@ -5,6 +5,8 @@ import type { OptionTable, OptionValues } from "./option.ts";
 export interface Operand {
   readonly name: string;
   readonly help: string;
+  /** Whether more of it may follow; only the last operand of a command may repeat. */
+  readonly repeats?: boolean;
 }
 
 /** One command: what it takes, what the help text says of it, and what it does. */

@@ -3,7 +3,9 @@ import type { Command } from "./command.ts";
 
 /** The help text of one command, in lines of at most `width`. */
 export function commandHelp(name: string, summary: string, command: Command, width: number): string {
-  const operands = command.operands.map((operand) => `<${operand.name}>`);
+  const operands = command.operands.flatMap(({ name, repeats }) =>
+    repeats ? [`<${name}>`, `[<${name}> …]`] : `<${name}>`,
+  );
   const required = Object.entries(command.options)
     .filter(([, { isRequired }]) => isRequired)
     .map(([option, { placeholder }]) => `--${option} ${placeholder}`);

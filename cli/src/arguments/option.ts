@@ -95,12 +95,31 @@ export function decimal(
     placeholder,
     help: `${help} (default ${fallback})`,
     fallback,
-    parse: (value) => {
-      const number = Number(value);
-      if (value.trim() === "" || !accepts(number)) throw new UsageError(`must be ${wanted}, not "${value}"`);
-      return number;
-    },
+    parse: (value) => parseDecimal(value, { wanted, accepts }),
   };
+}
+
+/** As {@link decimal}, of an option that may be left out. */
+export function optionalDecimal(
+  placeholder: string,
+  { wanted, accepts }: { readonly wanted: string; readonly accepts: (number: number) => boolean },
+  help: string,
+): Option<number | undefined> {
+  return {
+    placeholder,
+    help,
+    fallback: undefined,
+    parse: (value) => parseDecimal(value, { wanted, accepts }),
+  };
+}
+
+function parseDecimal(
+  value: string,
+  { wanted, accepts }: { readonly wanted: string; readonly accepts: (number: number) => boolean },
+): number {
+  const number = Number(value);
+  if (value.trim() === "" || !accepts(number)) throw new UsageError(`must be ${wanted}, not "${value}"`);
+  return number;
 }
 
 function listed(words: readonly string[]): string {

@@ -45,7 +45,7 @@ export function parseArguments<Table extends OptionTable>(
   }
   const missing = operands[given.length];
   if (missing !== undefined) throw new UsageError(`<${missing.name}> is missing: ${missing.help}`);
-  if (given.length > operands.length) {
+  if (given.length > operands.length && !operands.at(-1)?.repeats) {
     throw new UsageError(
       `"${given[operands.length]}" is one argument too many; ${operands.length} are taken`,
     );

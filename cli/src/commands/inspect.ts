@@ -21,7 +21,6 @@ const options = {
     "standard",
     "Formula for variance explained; compare a published figure with its own formula only",
   ),
-  "skip-nonfinite": flag("Leave out rows with NaN or infinite values instead of refusing them"),
   json: flag("Print one JSON document instead of tables (docs/label-output.md)"),
   quiet: flag("Show no progress"),
 } as const;

@@ -1,30 +1,18 @@
 import {
   checkLabelOptions,
   checkWidths,
-  type Kernels,
+  type LabelSums,
   labelLatents,
   type Pair,
   pairSaes,
   type Sae,
 } from "@saestitch/core";
-import { openKernels } from "@saestitch/core/node";
 import { defineCommand } from "../arguments/command.ts";
-import {
-  choice,
-  decimal,
-  flag,
-  type OptionValues,
-  required,
-  text,
-  wholeNumber,
-} from "../arguments/option.ts";
+import { choice, decimal, flag, type OptionValues, text, wholeNumber } from "../arguments/option.ts";
 import { UsageError } from "../arguments/usage-error.ts";
 import type { Context } from "../context.ts";
-import { applyActivationScale, estimateActivationScale } from "../inputs/activation-scale.ts";
-import { openSaeInput } from "../inputs/open-sae-input.ts";
-import { openSample, type Sample } from "../inputs/open-sample.ts";
-import type { SaeInput } from "../inputs/provenance.ts";
-import { sampleOptions } from "../inputs/sample-options.ts";
+import { type Inputs, readingRecord, withInputs } from "../inputs/open-inputs.ts";
+import { readingOptions } from "../inputs/sample-options.ts";
 import { InterruptedError } from "../interruption.ts";
 import {
   type CheckpointKey,
@@ -35,19 +23,16 @@ import {
 } from "../labelling/checkpoint.ts";
 import type { LabelRun } from "../labelling/label-run.ts";
 import { measurePair } from "../labelling/measure-pair.ts";
-import { exists, type OutputFolder, openOutputFolder } from "../labelling/output-folder.ts";
 import { printLabelRun } from "../labelling/print-label-run.ts";
-import { writeLabelRun } from "../labelling/write-label-run.ts";
-import { progressMode, type StartProgress, startProgress } from "../terminal/progress.ts";
+import { labelOutput, writeLabelRun } from "../labelling/write-label-run.ts";
+import { exists, type OutputFolder, openOutputFolder } from "../output/output-folder.ts";
 
 const options = {
-  ...sampleOptions,
-  activations: required(sampleOptions.activations),
+  ...readingOptions,
   out: text(
     "DIR",
     "Write latents.parquet, run.json and label.svg into this folder, and checkpoints on the way",
   ),
-  json: flag("Print one JSON document instead of tables (docs/label-output.md)"),
   resume: flag("Go on from the checkpoint in --out"),
   force: flag("Replace a finished labelling in --out"),
   fdr: decimal(
@@ -66,10 +51,8 @@ const options = {
     "host",
     "Decoder bias of the smaller SAE when a latent is inserted: as it is, or re-fitted before and after",
   ),
-  "skip-nonfinite": flag("Leave out rows with NaN or infinite values instead of refusing them"),
   seed: wholeNumber("N", 0, 0, "Seed of the bootstrap and of the random directions"),
   "checkpoint-every": wholeNumber("SECONDS", 0, 30, "Time between two checkpoints"),
-  quiet: flag("Show no progress"),
 } as const;
 
 type LabelCommandOptions = OptionValues<typeof options>;
@@ -100,71 +83,36 @@ export const label = defineCommand({
     const { out, resume } = options;
     if (resume && out === undefined)
       throw new UsageError("--resume needs --out DIR, the folder with the checkpoint");
-    const folder = out === undefined ? undefined : await openOutputFolder(out, options);
-    const progress: StartProgress = (work) =>
-      startProgress(context.stderr, work, { mode: progressMode(context.stderr, options) });
-    const closers: (() => Promise<void>)[] = [];
-    try {
-      const sample = await openSample(options.activations, {
-        ...options,
-        exclude: options["exclude-tokens"],
-      });
-      closers.push(sample.close);
-      const kernels = await openKernels(options.threads === undefined ? {} : { threads: options.threads });
-      closers.push(() => kernels.close());
-      const inputs = [
-        await openSaeInput(smaller, { stderr: context.stderr, startProgress: progress }),
-        await openSaeInput(larger, { stderr: context.stderr, startProgress: progress }),
-      ] as const;
-      await labelInputs(inputs, sample, kernels, { options, folder, progress, context });
-    } finally {
-      for (const close of closers.reverse()) await close();
-    }
+    const folder = out === undefined ? undefined : await openOutputFolder(out, labelOutput, options);
+    await withInputs([smaller, larger], options, context, (inputs) =>
+      labelInputs(inputs, { options, folder, context }),
+    );
   },
 });
 
 interface Surroundings {
   readonly options: LabelCommandOptions;
   readonly folder: OutputFolder | undefined;
-  readonly progress: StartProgress;
   readonly context: Context;
 }
 
-async function labelInputs(
-  [smaller, larger]: readonly [SaeInput, SaeInput],
-  sample: Sample,
-  kernels: Kernels,
-  { options, folder, progress, context }: Surroundings,
-): Promise<void> {
+async function labelInputs(inputs: Inputs, { options, folder, context }: Surroundings): Promise<void> {
   const started = new Date();
+  const { sample, kernels, startProgress } = inputs;
+  const [smaller, larger] = inputs.saes;
   const { gating, bias, fdr, seed } = options;
   const labelOptions = { gating, bias, falseDiscoveryRate: fdr, seed };
-  warnAbout([smaller, larger], context);
-  const {
-    saes: [host, donor],
-    factor,
-  } = await scaled([smaller.sae, larger.sae], sample, options);
-  checkWidths({ smaller: host, larger: donor }, sample.source);
-  checkLabelOptions(host, donor, labelOptions);
-  const pair = await pairSaes(host, donor, kernels);
+  warnOfOrder(smaller.sae, larger.sae, context);
+  checkWidths({ smaller: smaller.sae, larger: larger.sae }, sample.source);
+  checkLabelOptions(smaller.sae, larger.sae, labelOptions);
+  const pair = await pairSaes(smaller.sae, larger.sae, kernels);
 
-  const activationFiles = folder === undefined ? [] : await sample.hashFiles(progress);
-  const resolved = {
-    gating,
-    bias,
-    fdr,
-    seed,
-    rows: sample.rows,
-    column: options.column ?? null,
-    excludeTokens: sample.excludedTokens,
-    skipNonFinite: options["skip-nonfinite"],
-    activationScale: factor,
-    batchRows: options["batch-rows"],
-  };
+  const activationFiles = folder === undefined ? [] : await sample.hashFiles(startProgress);
+  const resolved = { gating, bias, fdr, seed, ...readingRecord(options, inputs) };
   await folder?.begin();
-  const { sums, from } = await measure(pair, sample, kernels, {
+  const { sums, from } = await measure(pair, inputs, {
     key: checkpointKey({ smaller, larger, activationFiles, options: resolved }),
-    surroundings: { options, folder, progress, context },
+    surroundings: { options, folder, context },
   });
   const run: LabelRun = {
     smaller,
@@ -190,21 +138,24 @@ async function labelInputs(
 /** Measure all rows, from the checkpoint on where one is to be resumed. */
 async function measure(
   pair: Pair,
-  { source, rows }: Sample,
-  kernels: Kernels,
+  { sample: { source, rows }, kernels, startProgress }: Inputs,
   {
     key,
-    surroundings: { options, folder, progress, context },
+    surroundings: { options, folder, context },
   }: { readonly key: CheckpointKey; readonly surroundings: Surroundings },
 ) {
-  const place = folder && {
-    everySeconds: options["checkpoint-every"],
-    write: (sums: Parameters<typeof writeCheckpoint>[1]) => writeCheckpoint(folder.checkpoint, sums, key),
-  };
-  const stored = options.resume && folder && (await exists(folder.checkpoint));
+  const checkpoint = folder?.file(labelOutput.checkpoint);
+  const place =
+    checkpoint === undefined
+      ? undefined
+      : {
+          everySeconds: options["checkpoint-every"],
+          write: (sums: LabelSums) => writeCheckpoint(checkpoint, sums, key),
+        };
+  const stored = options.resume && checkpoint !== undefined && (await exists(checkpoint));
   if (options.resume && !stored) context.stderr.write(`no checkpoint in ${options.out}: beginning anew\n`);
-  const from = stored && folder ? await readCheckpoint(folder.checkpoint, pair, key) : undefined;
-  const shown = progress({ label: "labelling", unit: "rows", total: rows, start: from?.end ?? 0 });
+  const from = stored ? await readCheckpoint(checkpoint, pair, key) : undefined;
+  const shown = startProgress({ label: "labelling", unit: "rows", total: rows, start: from?.end ?? 0 });
   try {
     const { sums, interrupted } = await measurePair(pair, source, kernels, context.interruption, {
       from,
@@ -228,23 +179,10 @@ async function measure(
   }
 }
 
-function scaled(saes: readonly [Sae, Sae], { source, rows }: Sample, options: LabelCommandOptions) {
-  return applyActivationScale(saes, options["activation-scale"], () =>
-    estimateActivationScale(source, {
-      end: rows,
-      skipNonFinite: options["skip-nonfinite"],
-      batchRows: options["batch-rows"],
-    }),
-  );
-}
-
-function warnAbout([smaller, larger]: readonly [SaeInput, SaeInput], { stderr }: Context): void {
-  for (const { sae, location } of [smaller, larger]) {
-    for (const warning of sae.origin.warnings ?? []) stderr.write(`warning: ${location}: ${warning}\n`);
-  }
-  if (larger.sae.decoder.rows < smaller.sae.decoder.rows) {
+function warnOfOrder(smaller: Sae, larger: Sae, { stderr }: Context): void {
+  const [first, second] = [smaller, larger].map(({ decoder }) => decoder.rows);
+  if (second < first)
     stderr.write(
-      `warning: the first SAE has more latents than the second (${smaller.sae.decoder.rows} and ${larger.sae.decoder.rows}); the smaller one comes first, did you mean to swap them?\n`,
+      `warning: the first SAE has more latents than the second (${first} and ${second}); the smaller one comes first, did you mean to swap them?\n`,
     );
-  }
 }

@@ -16,6 +16,8 @@ export interface SaeInput {
   readonly files: readonly HashedFile[];
   /** One hash for all files, null for an SAE made in memory. */
   readonly hash: string | null;
+  /** What was made of the SAE in the files, where that is another SAE: "threshold 0.25". */
+  readonly variant?: string;
 }
 
 /** Which rows of a sample of activations were read, and which tokens were left out of them. */

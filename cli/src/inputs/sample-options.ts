@@ -1,4 +1,4 @@
-import { type Option, text, wholeNumber } from "../arguments/option.ts";
+import { flag, type Option, type OptionValues, required, text, wholeNumber } from "../arguments/option.ts";
 import { UsageError } from "../arguments/usage-error.ts";
 
 /** Which tokens to leave out of a sample: the one found to begin every document, none, or these. */
@@ -23,7 +23,19 @@ export const sampleOptions = {
   ),
   threads: wholeNumber("N", 1, undefined, "Worker threads (default one per processor)"),
   "batch-rows": wholeNumber("N", 1, 2048, "Rows per batch"),
+  "skip-nonfinite": flag("Leave out rows with NaN or infinite values instead of refusing them"),
 } as const;
+
+/** Options of every command that cannot do without activations. */
+export const readingOptions = {
+  ...sampleOptions,
+  activations: required(sampleOptions.activations),
+  json: flag("Print one JSON document instead of tables"),
+  quiet: flag("Show no progress"),
+} as const;
+
+/** The values of {@link readingOptions}. */
+export type ReadingOptions = OptionValues<typeof readingOptions>;
 
 function exclusion(help: string): Option<Exclusion> {
   return {

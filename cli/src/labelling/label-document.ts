@@ -1,5 +1,6 @@
-import { type LatentColumns, type ReconstructionMetrics, type Verdict, verdicts } from "@saestitch/core";
-import type { SaeInput } from "../inputs/provenance.ts";
+import { type LatentColumns, type Verdict, verdicts } from "@saestitch/core";
+import { type SaeSummary, saeSummary } from "../inputs/sae-record.ts";
+import { finiteOrNull } from "../output/finite-or-null.ts";
 import type { LabelRun } from "./label-run.ts";
 
 /** Version of the document; docs/label-output.md describes every field. */
@@ -25,19 +26,6 @@ export interface LabelSummary {
   };
   readonly verdicts: Readonly<Record<Verdict, number>>;
   readonly predictor: PredictorSummary;
-}
-
-/** One of the two SAEs. */
-export interface SaeSummary {
-  readonly location: string;
-  readonly hash: string | null;
-  readonly m: number;
-  readonly d: number;
-  readonly activation: string;
-  readonly l0: number;
-  readonly mse: number;
-  readonly varianceExplained: number | null;
-  readonly deadShare: number;
 }
 
 /** How well a low cosine foretells novelty. */
@@ -83,7 +71,7 @@ export function labelSummary({ smaller, larger, sample, labels }: LabelRun): Lab
     verdicts: countVerdicts(labels.latents.verdict),
     predictor: {
       auc,
-      threshold: best === null ? null : finite(best.threshold),
+      threshold: best === null ? null : finiteOrNull(best.threshold),
       truePositiveRate: best?.truePositiveRate ?? null,
       falsePositiveRate: best?.falsePositiveRate ?? null,
       interval: { auc: aucInterval, threshold: thresholdInterval },
@@ -109,33 +97,15 @@ export function countVerdicts(verdict: readonly Verdict[]): Record<Verdict, numb
 export function latentArrays(latents: LatentColumns): LatentArrays {
   return {
     verdict: latents.verdict,
-    deltaMse: Array.from(latents.deltaMse, finite),
-    standardError: Array.from(latents.standardError, finite),
-    pValue: Array.from(latents.pValue, finite),
-    scale: Array.from(latents.scale, finite),
-    density: Array.from(latents.density, finite),
-    cosine: Array.from(latents.cosine, finite),
+    deltaMse: Array.from(latents.deltaMse, finiteOrNull),
+    standardError: Array.from(latents.standardError, finiteOrNull),
+    pValue: Array.from(latents.pValue, finiteOrNull),
+    scale: Array.from(latents.scale, finiteOrNull),
+    density: Array.from(latents.density, finiteOrNull),
+    cosine: Array.from(latents.cosine, finiteOrNull),
     match: Array.from(latents.match),
-    agreement: Array.from(latents.agreement, finite),
-    matchPrecision: Array.from(latents.matchPrecision, finite),
-    matchRecall: Array.from(latents.matchRecall, finite),
+    agreement: Array.from(latents.agreement, finiteOrNull),
+    matchPrecision: Array.from(latents.matchPrecision, finiteOrNull),
+    matchRecall: Array.from(latents.matchRecall, finiteOrNull),
   };
-}
-
-function saeSummary({ sae, location, hash }: SaeInput, metrics: ReconstructionMetrics): SaeSummary {
-  return {
-    location,
-    hash,
-    m: sae.decoder.rows,
-    d: sae.decoder.columns,
-    activation: sae.activation.kind,
-    l0: metrics.l0,
-    mse: metrics.mse,
-    varianceExplained: finite(metrics.varianceExplained),
-    deadShare: metrics.deadShare,
-  };
-}
-
-function finite(value: number): number | null {
-  return Number.isFinite(value) ? value : null;
 }

@@ -14,8 +14,9 @@ import {
 } from "../terminal/format-number.ts";
 import { histogram, type Series } from "../terminal/histogram.ts";
 import { progressBar } from "../terminal/progress.ts";
+import { section as reportSection } from "../terminal/section.ts";
 import type { Style } from "../terminal/style.ts";
-import { type Column, indented, textTable } from "../terminal/text-table.ts";
+import { type Column, textTable } from "../terminal/text-table.ts";
 import { countVerdicts } from "./label-document.ts";
 import type { LabelRun } from "./label-run.ts";
 
@@ -33,8 +34,7 @@ export function labelReport(
   { width, style }: { readonly width: number; readonly style: Style },
 ): string {
   const { labels } = run;
-  const section = (title: string, note: string, body: string) =>
-    `${style.bold(title)}${note === "" ? "" : `  ${style.dim(note)}`}\n${indented(body)}\n`;
+  const section = (title: string, note: string, body: string) => reportSection(title, note, body, style);
   return [
     section("Sample", "", sampleLines(run)),
     section("SAEs", "↓ lower is better, ↑ higher", saeTable(run)),

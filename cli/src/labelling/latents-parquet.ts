@@ -1,6 +1,6 @@
 import type { LatentColumns } from "@saestitch/core";
-import { type BasicType, parquetWriteBuffer } from "hyparquet-writer";
-import { saestitchVersion } from "../version.ts";
+import type { BasicType } from "hyparquet-writer";
+import { parquetTable } from "../output/parquet-table.ts";
 import { LABEL_SCHEMA, latentArrays } from "./label-document.ts";
 
 const types: Readonly<Record<keyof LatentColumns, BasicType>> = {
@@ -19,16 +19,13 @@ const types: Readonly<Record<keyof LatentColumns, BasicType>> = {
 
 /** The latents as a Parquet file: a row per latent, its index first; null where a number is not defined. */
 export function latentsParquet(latents: LatentColumns): Uint8Array {
-  const index = { name: "latent", type: "INT32" as const, data: Int32Array.from(latents.match.keys()) };
   const columns = Object.entries(latentArrays(latents)).map(([name, data]) => ({
     name,
     type: types[name as keyof LatentColumns],
-    data: [...data],
+    data,
   }));
-  const bytes = parquetWriteBuffer({
-    columnData: [index, ...columns],
-    kvMetadata: [{ key: "schema", value: LABEL_SCHEMA }],
-    createdBy: `saestitch ${saestitchVersion}`,
-  });
-  return new Uint8Array(bytes);
+  return parquetTable(LABEL_SCHEMA, [
+    { name: "latent", type: "INT32", data: Int32Array.from(latents.match.keys()) },
+    ...columns,
+  ]);
 }

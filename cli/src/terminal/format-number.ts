@@ -27,6 +27,13 @@ export function formatShare(share: number | null, decimals = 1): string {
   return share === null || Number.isNaN(share) ? "–" : `${(100 * share).toFixed(decimals)} %`;
 }
 
+/** An amount of memory: 27.9 MiB. */
+export function formatBytes(bytes: number): string {
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
+  return power === 0 ? `${bytes} bytes` : `${(bytes / 2 ** (10 * power)).toFixed(1)} ${units[power]}`;
+}
+
 /** A span of time: 4 s, 2 min 10 s, 3 h 5 min. */
 export function formatSeconds(seconds: number): string {
   if (!Number.isFinite(seconds)) return "–";

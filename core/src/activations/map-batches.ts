@@ -1,14 +1,12 @@
-import type { ActivationBatch } from "./activation-source.ts";
-
 /**
  * Apply `work` to every batch and yield the results in order, at most `ahead` batches at a time in flight.
  *
  * While the consumer handles one result the next batches are already read and worked on. The first failure, of reading or of
  * work, is thrown where its result would have come.
  */
-export async function* mapBatches<Result>(
-  batches: AsyncIterable<ActivationBatch>,
-  work: (batch: ActivationBatch) => Promise<Result>,
+export async function* mapBatches<Batch, Result>(
+  batches: AsyncIterable<Batch>,
+  work: (batch: Batch) => Promise<Result>,
   { ahead = 2 }: { readonly ahead?: number } = {},
 ): AsyncGenerator<Result> {
   const inFlight: Promise<Result>[] = [];

@@ -4,8 +4,9 @@ import { readFixture } from "../../test-support/fixture.ts";
 import { DataError, FormatError, ShapeError, UnsupportedError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { bytesSource } from "../formats/bytes-source.ts";
-import { encodeSafetensors, type TensorToWrite } from "../formats/encode-safetensors.ts";
+import { encodeSafetensors } from "../formats/encode-safetensors.ts";
 import { openNpy } from "../formats/npy.ts";
+import type { TensorToWrite } from "../formats/tensor-to-write.ts";
 import { collectRows, describeActivationSource } from "./activation-source.conformance.ts";
 import { openShards } from "./shards.ts";
 

@@ -4,8 +4,9 @@ import { readFixture } from "../../test-support/fixture.ts";
 import { DataError, ShapeError } from "../errors.ts";
 import { type DType, dtypeBytes, isDType, toFloat64 } from "../tensor/dtype.ts";
 import { bytesSource } from "./bytes-source.ts";
-import { encodeSafetensors, type TensorToWrite } from "./encode-safetensors.ts";
+import { encodeSafetensors } from "./encode-safetensors.ts";
 import { openSafetensors } from "./safetensors.ts";
+import type { TensorToWrite } from "./tensor-to-write.ts";
 
 const file = (tensors: Iterable<TensorToWrite>, metadata?: Record<string, string>) =>
   new Uint8Array([...encodeSafetensors(tensors, metadata)].flatMap((chunk) => [...chunk]));
@@ -87,6 +88,13 @@ test("encodeSafetensors() gives large tensors in chunks", async () => {
   expect(Math.max(...chunks.map(({ length }) => length))).toBe(2 ** 20);
   const whole = new Uint8Array(await new Blob(chunks).arrayBuffer());
   expect(await (await openSafetensors(bytesSource("x", whole))).readFloat32("x")).toEqual(values);
+});
+
+test("encodeSafetensors() writes values that come in pieces as those of one array", () => {
+  const values = Float32Array.from({ length: 10 }, (_, i) => i);
+  const pieces = () => [values.subarray(0, 3), values.subarray(3, 3), values.subarray(3)];
+  const tensor: TensorToWrite = { name: "x", dtype: "F32", shape: [2, 5], values };
+  expect(file([{ ...tensor, values: { length: 10, pieces } }])).toEqual(file([tensor]));
 });
 
 test("encodeSafetensors() refuses values that do not fill their shape", () => {

@@ -1,18 +1,6 @@
 import { ShapeError } from "../errors.ts";
-import { type DType, dtypeBytes, encode, type NumericArray } from "../tensor/dtype.ts";
-import { describeShape } from "./shape.ts";
-
-/** One tensor of a safetensors file to be written. */
-export interface TensorToWrite {
-  readonly name: string;
-  readonly dtype: DType;
-  readonly shape: readonly number[];
-  /** Row-major, as many as the shape says. */
-  readonly values: NumericArray;
-}
-
-/** Elements that are converted at a time. */
-const chunkLength = 2 ** 18;
+import { dtypeBytes } from "../tensor/dtype.ts";
+import { checkTensorsToWrite, type TensorToWrite, tensorBytes } from "./tensor-to-write.ts";
 
 /** The order of element types in the files of the reference implementation: widest last, and so written first. */
 const dtypeOrder = Object.keys(dtypeBytes);
@@ -21,7 +9,7 @@ const dtypeOrder = Object.keys(dtypeBytes);
  * Encode tensors as a safetensors file, in chunks of at most 2 MiB after the header, so that a large file is never in
  * memory twice. Byte for byte what the reference implementation writes: wide element types first, which aligns all of
  * them, then by name. Throws {@link ShapeError} when values do not fill their shape or a name occurs twice; taking a
- * chunk throws {@link DataError} for a value that the element type cannot hold.
+ * chunk throws DataError for a value that the element type cannot hold.
  *
  * Format: https://github.com/huggingface/safetensors#format
  */
@@ -32,16 +20,17 @@ export function encodeSafetensors(
   const inOrder = [...tensors].sort(
     (a, b) => dtypeOrder.indexOf(b.dtype) - dtypeOrder.indexOf(a.dtype) || (a.name < b.name ? -1 : 1),
   );
+  checkTensorsToWrite(inOrder, "one safetensors file");
+  if (inOrder.some(({ name }) => name === "__metadata__"))
+    throw new ShapeError(
+      'Cannot write a tensor named "__metadata__" to a safetensors file: the name is taken',
+    );
   return chunks(encodeHeader(inOrder, metadata), inOrder);
 }
 
 function* chunks(header: Uint8Array<ArrayBuffer>, tensors: readonly TensorToWrite[]) {
   yield header;
-  for (const { values, dtype } of tensors) {
-    for (let start = 0; start < values.length; start += chunkLength) {
-      yield encode(values.subarray(start, start + chunkLength), dtype);
-    }
-  }
+  for (const tensor of tensors) yield* tensorBytes(tensor);
 }
 
 function encodeHeader(
@@ -52,17 +41,7 @@ function encodeHeader(
   if (Object.keys(metadata).length > 0) fields.set("__metadata__", metadata);
   let offset = 0;
   for (const { name, dtype, shape, values } of tensors) {
-    if (fields.has(name) || name === "__metadata__") {
-      throw new ShapeError(`Cannot write two tensors named ${JSON.stringify(name)} to one safetensors file`);
-    }
-    const count = shape.reduce((product, size) => product * size, 1);
-    if (count !== values.length || !shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
-      throw new ShapeError(
-        `Cannot write tensor ${JSON.stringify(name)}: its shape ${describeShape(shape)} has ${count} elements, ` +
-          `but there are ${values.length} values`,
-      );
-    }
-    const end = offset + count * dtypeBytes[dtype];
+    const end = offset + values.length * dtypeBytes[dtype];
     fields.set(name, { dtype, shape, data_offsets: [offset, end] });
     offset = end;
   }

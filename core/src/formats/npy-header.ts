@@ -22,7 +22,8 @@ export interface NpyHeader {
   readonly dataLength: number;
 }
 
-const dtypes: Readonly<Record<string, DType>> = {
+/** The element types of npy files, by their names there but for the order of bytes. */
+export const npyTypes: Readonly<Record<string, DType>> = {
   b1: "BOOL",
   u1: "U8",
   i1: "I8",
@@ -95,12 +96,12 @@ function parseDescription(descr: unknown, name: string): { dtype: DType; bigEndi
     );
   }
   const [order, type] = [descr.slice(0, 1), descr.slice(1)];
-  const dtype = Object.hasOwn(dtypes, type) ? dtypes[type] : undefined;
+  const dtype = Object.hasOwn(npyTypes, type) ? npyTypes[type] : undefined;
   if (
     dtype === undefined ||
     !(order === "<" || order === ">" || (order === "|" && dtypeBytes[dtype] === 1))
   ) {
-    const known = Object.keys(dtypes).join(", ");
+    const known = Object.keys(npyTypes).join(", ");
     throw new FormatError(
       `${name} has elements of type ${describe(descr)}, expected < or > and one of ${known}`,
     );

@@ -39,6 +39,23 @@ export function checkProject(code: SparseCode, decoder: Matrix, residual: Matrix
   checkCodeAgainst("project", code, decoder, "residual", residual);
 }
 
+/** Throws {@link ShapeError} unless the arguments of `Kernels.walk` fit together; groups must not descend. */
+export function checkWalk(
+  code: SparseCode,
+  decoder: Matrix,
+  residual: Matrix,
+  group: Int32Array | undefined,
+): void {
+  checkCodeAgainst("walk", code, decoder, "residual", residual);
+  if (group === undefined) return;
+  checkEqual("walk", "length of the groups", group.length, "rows of the decoder", decoder.rows);
+  const descent = group.findIndex((value, j) => j > 0 && value < group[j - 1]);
+  if (descent >= 0)
+    throw new ShapeError(
+      `Cannot walk: groups must ascend with the latent, but that of latent ${descent} is ${group[descent]} after ${group[descent - 1]}`,
+    );
+}
+
 /**
  * Throws {@link ShapeError} unless the arguments of `Kernels.match` fit together, {@link DataError} when a row has no
  * direction because it holds NaN or infinite values.

@@ -93,8 +93,7 @@ export function expectDecoded(
   sign: 1 | -1,
 ): void {
   expect([got.rows, got.columns]).toEqual([base.rows, base.columns]);
-  const absolute = (m: Matrix) => ({ ...m, values: m.values.map(Math.abs) });
-  const sizes = decoded(code, absolute(decoder), absolute(base), 1);
+  const sizes = decoded(absolute(code), absolute(decoder), absolute(base), 1);
   const most = code.offsets.subarray(1).reduce((max, end, i) => Math.max(max, end - code.offsets[i]), 0);
   decoded(code, decoder, base, sign).forEach((value, at) => {
     if (!(Math.abs(got.values[at] - value) <= (most + 2) * 2 ** -23 * sizes[at]))
@@ -114,6 +113,25 @@ export function expectProjected(
     for (let entry = code.offsets[i]; entry < code.offsets[i + 1]; entry++) {
       const error = roundingError(row(decoder, code.indices[entry]), row(residual, i));
       if (!(Math.abs(got[entry] - want[entry]) <= error))
+        throw new Error(`Entry ${entry} is ${got[entry]}, not ${want[entry]}`);
+    }
+}
+
+export function expectWalked(
+  got: Float32Array,
+  code: SparseCode,
+  decoder: Matrix,
+  residual: Matrix,
+  group?: Int32Array,
+): void {
+  expect(got).toHaveLength(code.indices.length);
+  const want = walked(code, decoder, residual, group);
+  const added = { ...code, values: code.values.map((value) => -Math.abs(value)) };
+  const sizes = walked(added, absolute(decoder), absolute(residual), group);
+  for (let i = 0; i < code.rows; i++)
+    for (let entry = code.offsets[i]; entry < code.offsets[i + 1]; entry++) {
+      const roundings = residual.columns / 4 + 8 + 2 * (entry - code.offsets[i]);
+      if (!(Math.abs(got[entry] - want[entry]) <= roundings * 2 ** -24 * sizes[entry]))
         throw new Error(`Entry ${entry} is ${got[entry]}, not ${want[entry]}`);
     }
 }
@@ -168,6 +186,30 @@ export function projected(code: SparseCode, decoder: Matrix, residual: Matrix): 
   return out;
 }
 
+/** Each group of each row walks on its own; without groups there is one. */
+export function walked(
+  code: SparseCode,
+  decoder: Matrix,
+  residual: Matrix,
+  group?: Int32Array,
+): Float64Array {
+  const out = new Float64Array(code.indices.length);
+  for (let i = 0; i < code.rows; i++) {
+    const leftByGroup = new Map<number, Float64Array>();
+    for (let entry = code.offsets[i]; entry < code.offsets[i + 1]; entry++) {
+      const direction = row(decoder, code.indices[entry]);
+      const key = group?.[code.indices[entry]] ?? 0;
+      const left = leftByGroup.get(key) ?? Float64Array.from(row(residual, i));
+      out[entry] = dot(direction, left);
+      leftByGroup.set(
+        key,
+        left.map((value, k) => value - code.values[entry] * direction[k]),
+      );
+    }
+  }
+  return out;
+}
+
 function activation(p: number, j: number, selection: Selection): number {
   return selection.kind === "threshold" ? p * (selection.scale?.[j] ?? 1) + (selection.offset?.[j] ?? 0) : p;
 }
@@ -187,7 +229,11 @@ function borderOf(selection: Selection, i: number, j: number, ranked: Float64Arr
   }
 }
 
-function dot(a: Float32Array, b: Float32Array): number {
+function absolute<Part extends { readonly values: Float32Array }>(part: Part): Part {
+  return { ...part, values: part.values.map(Math.abs) };
+}
+
+function dot(a: Float32Array, b: Float32Array | Float64Array): number {
   let sum = 0;
   for (let k = 0; k < a.length; k++) sum += a[k] * b[k];
   return sum;

@@ -32,6 +32,14 @@ export type KernelTask =
       readonly residual: Matrix;
       readonly out: Float32Array;
     }
+  | {
+      readonly kind: "walk";
+      readonly code: SparseCode;
+      readonly decoder: Matrix;
+      readonly residual: Matrix;
+      readonly group: Int32Array | undefined;
+      readonly out: Float32Array;
+    }
   | { readonly kind: "match"; readonly rows: Matrix; readonly among: Matrix; readonly out: Matches };
 
 /** What a worker sends back for each task, in order. */

@@ -4,6 +4,7 @@ import { type Matrix, matrix, row } from "../tensor/matrix.ts";
 import type { KernelPort, KernelReply, KernelServerPort, KernelTask } from "./kernel-messages.ts";
 import { createKernelPool } from "./kernel-pool.ts";
 import { serveKernels } from "./kernel-server.ts";
+import { createWasmKernels } from "./wasm-kernels.ts";
 
 /** A port whose worker lives in this thread; `answer` may stand for it, and `tasks` are those it was sent. */
 interface TestPort extends KernelPort {
@@ -77,6 +78,31 @@ describe("createKernelPool()", () => {
     expect(task.among.values.buffer).toBe(shared.values.buffer);
     expect(task.rows.values.buffer).toBeInstanceOf(SharedArrayBuffer);
     expect(Array.from(task.rows.values)).toEqual(Array.from(two.values));
+  });
+
+  test("shares a walk out among the workers, its groups in shared memory, with the result of one thread", async () => {
+    const decoder = matrix(3, 2, Float32Array.of(1, 0.3, -0.7, 0.1, 0.2, 1));
+    const code = {
+      rows: x.rows,
+      columns: 3,
+      offsets: Int32Array.from({ length: x.rows + 1 }, (_, i) => 3 * i),
+      indices: Int32Array.from({ length: 3 * x.rows }, (_, entry) => entry % 3),
+      values: Float32Array.from({ length: 3 * x.rows }, () => normal(random)),
+    };
+    const alone = await createWasmKernels();
+    for (const group of [undefined, Int32Array.of(4, 4, 5)]) {
+      const ports = [servedPort(), servedPort(), servedPort()];
+      const kernels = await createKernelPool(spawnFrom(ports), 3);
+      expect(await kernels.walk(code, decoder, x, group)).toEqual(await alone.walk(code, decoder, x, group));
+      const walks = ports.flatMap(({ tasks }) => tasks.filter((task) => task.kind === "walk"));
+      expect(walks.reduce((sum, { residual }) => sum + residual.rows, 0)).toBe(x.rows);
+      expect(walks.length).toBeGreaterThan(3);
+      for (const walk of walks) {
+        expect(walk.group).toEqual(group);
+        if (walk.group !== undefined) expect(walk.group.buffer).toBeInstanceOf(SharedArrayBuffer);
+      }
+      await kernels.close();
+    }
   });
 
   test("rejects the call whose task threw, with its message, and goes on", async () => {

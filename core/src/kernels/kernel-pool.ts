@@ -3,7 +3,7 @@ import { type Matrix, rowRange, zeros } from "../tensor/matrix.ts";
 import { allocateFloat32, allocateInt32 } from "../tensor/shared.ts";
 import type { SparseCode } from "../tensor/sparse-code.ts";
 import { allocateMatches } from "./allocate-matches.ts";
-import { checkDecode, checkEncode, checkMatch, checkProject } from "./check-arguments.ts";
+import { checkDecode, checkEncode, checkMatch, checkProject, checkWalk } from "./check-arguments.ts";
 import { codeRows, stackCodes } from "./code-rows.ts";
 import type { KernelPort, KernelTask } from "./kernel-messages.ts";
 import type { Kernels, Selection } from "./kernels.ts";
@@ -88,6 +88,25 @@ export async function createKernelPool(spawn: () => KernelPort, threads: number)
       await share(residual.rows, (start, end) => ({
         ...all,
         kind: "project",
+        code: codeRows(all.code, start, end),
+        residual: rowRange(all.residual, start, end),
+        out: out.subarray(code.offsets[start], code.offsets[end]),
+      }));
+      return out;
+    },
+
+    async walk(code, decoder, residual, group) {
+      checkWalk(code, decoder, residual, group);
+      const all = {
+        code: sharedCode(code),
+        decoder: sharedMatrix(decoder),
+        residual: sharedMatrix(residual),
+        group: group && sharedInt32(group),
+      };
+      const out = allocateFloat32(code.indices.length);
+      await share(residual.rows, (start, end) => ({
+        ...all,
+        kind: "walk",
         code: codeRows(all.code, start, end),
         residual: rowRange(all.residual, start, end),
         out: out.subarray(code.offsets[start], code.offsets[end]),

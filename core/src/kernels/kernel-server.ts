@@ -1,7 +1,7 @@
 import type { Matrix } from "../tensor/matrix.ts";
 import type { SparseCode } from "../tensor/sparse-code.ts";
 import type { KernelServerPort, KernelTask } from "./kernel-messages.ts";
-import { wasmDecode, wasmProject } from "./wasm-decode.ts";
+import { wasmDecode, wasmProject, wasmWalk } from "./wasm-decode.ts";
 import { wasmEncode } from "./wasm-encode.ts";
 import { WasmInstance } from "./wasm-instance.ts";
 import { wasmMatch } from "./wasm-match.ts";
@@ -33,6 +33,9 @@ function perform(wasm: WasmInstance, task: KernelTask): SparseCode | undefined {
     case "project":
       wasmProject(wasm, task.code, task.decoder, task.residual, task.out);
       return;
+    case "walk":
+      wasmWalk(wasm, task.code, task.decoder, task.residual, task.group, task.out);
+      return;
     case "match":
       wasmMatch(wasm, task.rows, task.among, task.out);
       return;
@@ -49,6 +52,7 @@ function rowsOf(task: Exclude<KernelTask, { kind: "open" }>): Matrix {
     case "decode":
       return task.base;
     case "project":
+    case "walk":
       return task.residual;
     case "match":
       return task.rows;

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DataError, ShapeError } from "../errors.ts";
-import { normal, type Random, seededRandom } from "../linalg/random.ts";
-import { type Matrix, matrix, row } from "../tensor/matrix.ts";
+import { seededRandom } from "../linalg/random.ts";
+import { matrix, row } from "../tensor/matrix.ts";
 import type { SparseCode } from "../tensor/sparse-code.ts";
 import {
   activeLatents,
@@ -11,11 +11,22 @@ import {
   expectDecoded,
   expectMatches,
   expectProjected,
+  expectWalked,
   preActivations,
   projected,
   rowsOf,
 } from "./expected-kernels.conformance.ts";
 import type { Kernels, Selection } from "./kernels.ts";
+import {
+  plain,
+  randomCode,
+  randomGroups,
+  randomMatrix,
+  randomSignedCode,
+  wholeMatrix,
+  wholeNumbers,
+} from "./random-arguments.conformance.ts";
+import { describeWalk } from "./walk.conformance.ts";
 
 /**
  * What every implementation of the {@link Kernels} contract promises, compared with slow float64 sums.
@@ -77,6 +88,9 @@ export function describeKernels(
         expectDecoded(await kernels.decode(code, decoder, x, 1), code, decoder, x, 1);
         expectDecoded(await kernels.decode(code, decoder, x, -1), code, decoder, x, -1);
         expectProjected(await kernels.project(code, decoder, x), code, decoder, x);
+        const signed = randomSignedCode(random, b, m);
+        for (const group of [undefined, randomGroups(random, m)])
+          expectWalked(await kernels.walk(signed, decoder, x, group), signed, decoder, x, group);
         for (const count of [0, 1, 3, m + 1])
           expectMatches(await kernels.match(x, encoder, count), x, encoder, count);
       },
@@ -213,7 +227,7 @@ export function describeKernels(
         ).toEqual([[]]);
     });
 
-    test("decode() of an empty code is the base, project() of it is empty", async () => {
+    test("decode() of an empty code is the base, project() and walk() of it are empty", async () => {
       const x = randomMatrix(seededRandom(9), 6, 10);
       const decoder = randomMatrix(seededRandom(10), 4, 10);
       const empty: SparseCode = {
@@ -225,9 +239,11 @@ export function describeKernels(
       };
       expect(await kernels.decode(empty, decoder, x, -1)).toEqual(x);
       expect(await kernels.project(empty, decoder, x)).toHaveLength(0);
+      expect(await kernels.walk(empty, decoder, x)).toHaveLength(0);
+      expect(await kernels.walk(empty, decoder, x, new Int32Array(4))).toHaveLength(0);
     });
 
-    test("decode() and project() take many more entries than fit into one batch", async () => {
+    test("decode(), project() and walk() take many more entries than fit into one batch", async () => {
       const b = 700;
       const m = 90;
       const random = seededRandom(11);
@@ -242,7 +258,22 @@ export function describeKernels(
       };
       expectDecoded(await kernels.decode(code, decoder, x, 1), code, decoder, x, 1);
       expectProjected(await kernels.project(code, decoder, x), code, decoder, x);
+      for (const group of [undefined, randomGroups(random, m)])
+        expectWalked(await kernels.walk(code, decoder, x, group), code, decoder, x, group);
     });
+
+    test("decode(), project() and walk() take rows of more bytes than the kernels keep", async () => {
+      const random = seededRandom(13);
+      const x = randomMatrix(random, 200, 12_001);
+      const decoder = randomMatrix(random, 5, 12_001);
+      const code = randomSignedCode(random, 200, 5);
+      expectDecoded(await kernels.decode(code, decoder, x, 1), code, decoder, x, 1);
+      expectProjected(await kernels.project(code, decoder, x), code, decoder, x);
+      for (const group of [undefined, Int32Array.of(1, 1, 1, 2, 2)])
+        expectWalked(await kernels.walk(code, decoder, x, group), code, decoder, x, group);
+    });
+
+    describeWalk(() => kernels);
 
     test("arguments are only read, and calls may overlap", async () => {
       const random = seededRandom(12);
@@ -251,14 +282,17 @@ export function describeKernels(
         weights: randomMatrix(random, 50, 19),
         bias: randomMatrix(random, 1, 50).values,
         code: randomCode(random, 30, 50),
+        group: randomGroups(random, 50),
       };
       const before = structuredClone(arguments_);
-      const { x, weights, bias, code } = arguments_;
+      const { x, weights, bias, code, group } = arguments_;
       const call = () =>
         Promise.all([
           kernels.encode(x, weights, bias, { kind: "top", count: 4 }),
           kernels.decode(code, weights, x, -1),
           kernels.project(code, weights, x),
+          kernels.walk(code, weights, x),
+          kernels.walk(code, weights, x, group),
           kernels.match(x, weights, 3),
         ]);
       const first = await call();
@@ -293,6 +327,12 @@ export function describeKernels(
         () => kernels.decode({ ...code, values: new Float32Array(99) }, weights, x, 1),
         () => kernels.project({ ...code, offsets: new Int32Array(9) }, weights, x),
         () => kernels.project(code, weights, wide),
+        () => kernels.walk(code, wide, x),
+        () => kernels.walk({ ...code, columns: 5 }, weights, x),
+        () => kernels.walk(code, weights, weights),
+        () => kernels.walk({ ...code, values: new Float32Array(99) }, weights, x),
+        () => kernels.walk(code, weights, x, new Int32Array(3)),
+        () => kernels.walk(code, weights, x, Int32Array.of(0, 2, 1, 2)),
         () => kernels.match(x, wide, 1),
         () => kernels.match(x, weights, Number.NaN),
       ];
@@ -309,52 +349,8 @@ export function describeKernels(
       await expect(closed.encode(x, x, new Float32Array(2), top)).rejects.toThrow("closed");
       await expect(closed.decode(code, x, x, 1)).rejects.toThrow("closed");
       await expect(closed.project(code, x, x)).rejects.toThrow("closed");
+      await expect(closed.walk(code, x, x)).rejects.toThrow("closed");
       await expect(closed.match(x, x, 1)).rejects.toThrow("closed");
     });
   });
-}
-
-const wholeNumbers = fc.record({
-  b: fc.integer({ min: 0, max: 9 }),
-  d: fc.integer({ min: 1, max: 9 }),
-  m: fc.integer({ min: 1, max: 140 }),
-  seed: fc.integer(),
-  count: fc.integer({ min: 0, max: 12 }),
-});
-
-function randomMatrix(random: Random, rows: number, columns: number): Matrix {
-  return matrix(
-    rows,
-    columns,
-    Float32Array.from({ length: rows * columns }, () => normal(random)),
-  );
-}
-
-/** Whole numbers from −3 to 3, a quarter of the rows zero. */
-function wholeMatrix(random: Random, rows: number, columns: number): Matrix {
-  const m = matrix(rows, columns, new Float32Array(rows * columns));
-  for (let i = 0; i < rows; i++)
-    if (random() < 0.75)
-      row(m, i).forEach((_, k, values) => {
-        values[k] = Math.floor(random() * 7) - 3;
-      });
-  return m;
-}
-
-/** About a third of all latents, rows without any among them. */
-function randomCode(random: Random, rows: number, columns: number): SparseCode {
-  const offsets = new Int32Array(rows + 1);
-  const indices: number[] = [];
-  for (let i = 0; i < rows; i++) {
-    const density = random() < 0.2 ? 0 : 0.4;
-    for (let j = 0; j < columns; j++) if (random() < density) indices.push(j);
-    offsets[i + 1] = indices.length;
-  }
-  const values = Float32Array.from(indices, () => 1 - random());
-  return { rows, columns, offsets, indices: Int32Array.from(indices), values };
-}
-
-/** 0 for −0, for comparisons where the sign of zero says nothing. */
-function plain(value: number): number {
-  return value + 0;
 }

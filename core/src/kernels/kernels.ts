@@ -55,6 +55,16 @@ export interface Kernels {
   project(code: SparseCode, decoder: Matrix, residual: Matrix): Promise<Float32Array>;
 
   /**
+   * As `project`, but every entry is subtracted from its row before the next one is projected: with rᵢ = residual[i] at
+   * first, each entry (row i, latent j, activation v), in order, gives ⟨decoder[j], rᵢ⟩ and then takes v · decoder[j] from rᵢ.
+   * So Σ v² ‖decoder[j]‖² − 2 v · result is the change of ‖rᵢ‖² that each entry makes after those before it.
+   *
+   * `group` [m], ascending with the latent (equal or larger), cuts rows into independent walks: rᵢ is residual[i] again at every
+   * entry whose group differs from that of the one before. Length: entries.
+   */
+  walk(code: SparseCode, decoder: Matrix, residual: Matrix, group?: Int32Array): Promise<Float32Array>;
+
+  /**
    * The `count` rows (all m, if fewer) of `among` [m × d] with the highest cosine to each row of `rows` [l × d]. A zero row has
    * cosine 0 to all; a row that holds NaN or infinite values rejects with a DataError.
    */

@@ -3,7 +3,7 @@ import { row, zeros } from "../tensor/matrix.ts";
 import { allocateFloat32, allocateInt32 } from "../tensor/shared.ts";
 import type { SparseCode } from "../tensor/sparse-code.ts";
 import { allocateMatches } from "./allocate-matches.ts";
-import { checkDecode, checkEncode, checkMatch, checkProject } from "./check-arguments.ts";
+import { checkDecode, checkEncode, checkMatch, checkProject, checkWalk } from "./check-arguments.ts";
 import type { Kernels, Selection } from "./kernels.ts";
 
 interface Scored {
@@ -50,6 +50,24 @@ export const referenceKernels: Kernels = {
     for (let i = 0; i < code.rows; i++)
       for (let entry = code.offsets[i]; entry < code.offsets[i + 1]; entry++)
         result[entry] = dot(row(decoder, code.indices[entry]), row(residual, i));
+    return result;
+  },
+
+  async walk(code, decoder, residual, group) {
+    checkWalk(code, decoder, residual, group);
+    const result = allocateFloat32(code.indices.length);
+    for (let i = 0; i < code.rows; i++) {
+      let left = row(residual, i).slice();
+      for (let entry = code.offsets[i]; entry < code.offsets[i + 1]; entry++) {
+        const latent = code.indices[entry];
+        const isFirst = entry === code.offsets[i];
+        if (!isFirst && group !== undefined && group[latent] !== group[code.indices[entry - 1]])
+          left = row(residual, i).slice();
+        const direction = row(decoder, latent);
+        result[entry] = dot(direction, left);
+        for (let k = 0; k < left.length; k++) left[k] -= code.values[entry] * direction[k];
+      }
+    }
     return result;
   },
 

@@ -3,12 +3,13 @@ import type { SparseCode } from "../tensor/sparse-code.ts";
 import { groupByKey } from "./group-by-key.ts";
 import type { WasmInstance } from "./wasm-instance.ts";
 
-/** Byte offsets of what both operations keep in the instance's memory. */
+/** Byte offsets of what the operations keep in the instance's memory. */
 interface Layout {
   readonly dense: number;
   readonly directions: number;
   readonly row: number;
   readonly slot: number;
+  readonly fresh: number;
   readonly value: number;
 }
 
@@ -26,7 +27,7 @@ export function wasmDecode(
   out: Matrix,
 ): void {
   const quads = Math.ceil(base.columns / 4);
-  eachChunk(wasm, code, quads, (start, end, at) => {
+  eachChunk(wasm, code, quads, 1, (start, end, at) => {
     wasm.loadRows(at.dense, base, start, end, quads);
     eachBatch(wasm, code, start, end, decoder, at, (entries) => {
       const weights = wasm.floats(at.value, entries.length);
@@ -47,7 +48,7 @@ export function wasmProject(
   out: Float32Array,
 ): void {
   const quads = Math.ceil(residual.columns / 4);
-  eachChunk(wasm, code, quads, (start, end, at) => {
+  eachChunk(wasm, code, quads, 1, (start, end, at) => {
     wasm.loadRows(at.dense, residual, start, end, quads);
     eachBatch(wasm, code, start, end, decoder, at, (entries) => {
       const { project_directions } = wasm.functions;
@@ -58,20 +59,67 @@ export function wasmProject(
   });
 }
 
-/** Call `visit` with rows `start` to `end` (exclusive), as many as fit into memory at once. */
+/** `Kernels.walk` in the calling thread, written into `out` [entries]; arguments fit together. */
+export function wasmWalk(
+  wasm: WasmInstance,
+  code: SparseCode,
+  decoder: Matrix,
+  residual: Matrix,
+  group: Int32Array | undefined,
+  out: Float32Array,
+): void {
+  const { offsets, indices, values } = code;
+  const quads = Math.ceil(residual.columns / 4);
+  // Rows that are walked once need not be kept as they were.
+  const copies = group === undefined ? 1 : 2;
+  eachChunk(wasm, code, quads, copies, (start, end, at) => {
+    wasm.loadRows(at.dense, residual, start, end, quads);
+    const left = at.dense + (copies - 1) * (end - start) * 16 * quads;
+    eachBatch(wasm, code, start, end, decoder, at, (entries) => {
+      const rows = wasm.ints(at.row, entries.length);
+      const fresh = wasm.ints(at.fresh, entries.length);
+      const products = wasm.floats(at.value, entries.length);
+      for (let i = 0; i < entries.length; i++) {
+        const entry = entries[i];
+        const isFirst = entry === offsets[start + rows[i]];
+        fresh[i] = Number(
+          isFirst || (group !== undefined && group[indices[entry]] !== group[indices[entry - 1]]),
+        );
+        products[i] = values[entry];
+      }
+      const { walk_directions } = wasm.functions;
+      walk_directions(
+        at.dense,
+        left,
+        at.directions,
+        quads,
+        at.row,
+        at.slot,
+        at.fresh,
+        at.value,
+        entries.length,
+      );
+      for (let i = 0; i < entries.length; i++) out[entries[i]] = products[i];
+    });
+  });
+}
+
+/** Call `visit` with rows `start` to `end` (exclusive), as many as fit into memory at once, with room for `copies` of them. */
 function eachChunk(
   wasm: WasmInstance,
   code: SparseCode,
   quads: number,
+  copies: number,
   visit: (start: number, end: number, at: Layout) => void,
 ): void {
-  const most = Math.max(1, Math.min(code.rows, Math.floor(ROW_BYTES / (16 * Math.max(1, quads)))));
+  const most = Math.max(1, Math.min(code.rows, Math.floor(ROW_BYTES / (16 * copies * Math.max(1, quads)))));
   const capacity = Math.max(BATCH_ENTRIES, most);
   const at = wasm.reserve({
-    dense: most * 4 * quads,
+    dense: copies * most * 4 * quads,
     directions: SLOTS * 4 * quads,
     row: capacity,
     slot: capacity,
+    fresh: capacity,
     value: capacity,
   });
   for (let start = 0; start < code.rows; start += most) visit(start, Math.min(start + most, code.rows), at);

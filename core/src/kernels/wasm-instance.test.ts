@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { matrix, zeros } from "../tensor/matrix.ts";
 import type { SparseCode } from "../tensor/sparse-code.ts";
 import { allocateMatches } from "./allocate-matches.ts";
-import { wasmDecode, wasmProject } from "./wasm-decode.ts";
+import { wasmDecode, wasmProject, wasmWalk } from "./wasm-decode.ts";
 import { wasmEncode } from "./wasm-encode.ts";
 import { WasmInstance } from "./wasm-instance.ts";
 import { wasmMatch } from "./wasm-match.ts";
@@ -21,6 +21,8 @@ test("the kernels' memory stays a few MiB, whatever the number of rows and laten
   wasmMatch(wasm, x, weights, allocateMatches(x.rows, 10));
   wasmDecode(wasm, code, weights, x, 1, zeros(x.rows, 32));
   wasmProject(wasm, code, weights, x, new Float32Array(20_000));
+  wasmWalk(wasm, code, weights, x, undefined, new Float32Array(20_000));
+  wasmWalk(wasm, code, weights, x, new Int32Array(3000), new Float32Array(20_000));
   expect(wasm.memoryBytes).toBeLessThan(12 * MIB);
 });
 
@@ -31,7 +33,7 @@ test("the kernels' memory holds a quarter of a MiB of a wide encoder at a time",
   expect(wasm.memoryBytes).toBeLessThan(8 * MIB);
 });
 
-test("wasmDecode() and wasmProject() read each direction in use once, and no other", async () => {
+test("wasmDecode(), wasmProject() and wasmWalk() read each direction in use once, and no other", async () => {
   const wasm = await WasmInstance.open();
   const decoder = matrix(1000, 3, new Float32Array(3000).fill(1));
   const read: number[] = [];
@@ -50,5 +52,8 @@ test("wasmDecode() and wasmProject() read each direction in use once, and no oth
   expect(read).toEqual([7, 8, 900, 999]);
   read.length = 0;
   wasmProject(wasm, code, decoder, zeros(3, 3), new Float32Array(5));
+  expect(read).toEqual([7, 8, 900, 999]);
+  read.length = 0;
+  wasmWalk(wasm, code, decoder, zeros(3, 3), new Int32Array(1000), new Float32Array(5));
   expect(read).toEqual([7, 8, 900, 999]);
 });

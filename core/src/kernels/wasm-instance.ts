@@ -37,6 +37,17 @@ interface KernelExports {
     product: number,
     count: number,
   ): void;
+  walk_directions(
+    start: number,
+    left: number,
+    directions: number,
+    quads: number,
+    row: number,
+    slot: number,
+    fresh: number,
+    value: number,
+    count: number,
+  ): void;
   normalise(rows: number, count: number, quads: number): void;
 }
 

@@ -1,9 +1,9 @@
 import { zeros } from "../tensor/matrix.ts";
 import { allocateFloat32 } from "../tensor/shared.ts";
 import { allocateMatches } from "./allocate-matches.ts";
-import { checkDecode, checkEncode, checkMatch, checkProject } from "./check-arguments.ts";
+import { checkDecode, checkEncode, checkMatch, checkProject, checkWalk } from "./check-arguments.ts";
 import type { Kernels } from "./kernels.ts";
-import { wasmDecode, wasmProject } from "./wasm-decode.ts";
+import { wasmDecode, wasmProject, wasmWalk } from "./wasm-decode.ts";
 import { wasmEncode } from "./wasm-encode.ts";
 import { WasmInstance } from "./wasm-instance.ts";
 import { wasmMatch } from "./wasm-match.ts";
@@ -38,6 +38,13 @@ export async function createWasmKernels(): Promise<Kernels> {
       checkProject(code, decoder, residual);
       const out = allocateFloat32(code.indices.length);
       wasmProject(open("project"), code, decoder, residual, out);
+      return out;
+    },
+
+    async walk(code, decoder, residual, group) {
+      checkWalk(code, decoder, residual, group);
+      const out = allocateFloat32(code.indices.length);
+      wasmWalk(open("walk"), code, decoder, residual, group, out);
       return out;
     },
 

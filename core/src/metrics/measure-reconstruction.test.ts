@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { activationsInMemory } from "../activations/in-memory.ts";
 import { referenceKernels } from "../kernels/reference-kernels.ts";
-import { label } from "../stitching/label.ts";
+import { label } from "../labelling/label.ts";
 import { matrix } from "../tensor/matrix.ts";
 import { makeToyWorld } from "../toy-world/toy-world.ts";
 import { measureReconstruction } from "./measure-reconstruction.ts";

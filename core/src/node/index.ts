@@ -1,4 +1,6 @@
 export { type OpenActivations, openActivations } from "./activation-folder.ts";
+export { openCodeFolder } from "./code-folder.ts";
+export { type CodeKey, codeFolderPath } from "./code-folder-description.ts";
 export { type FileSource, openFile } from "./file-source.ts";
 export { type HubFolder, type HubOptions, openHubFolder } from "./hub.ts";
 export type { HubProgress } from "./hub-download.ts";

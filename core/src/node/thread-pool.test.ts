@@ -39,6 +39,7 @@ describe("openKernels()", () => {
           }),
           await kernels.decode(code, weights, x, -1),
           await kernels.project(code, weights, x),
+          await kernels.walk(code, weights, x),
           await kernels.match(x, weights, 4),
         ];
         await kernels.close();

@@ -8,17 +8,17 @@ import type { Sae } from "./sae.ts";
 import { selectionOf } from "./selection.ts";
 
 /**
- * The code of a batch, and what is needed to write it back:
- * x̂ = contributions · decoder + outputScale · decoderBias + outputShift, row by row.
+ * What an SAE writes back of a batch: x̂ = contributions · decoder + outputScale · decoderBias + outputShift, row by row.
  */
-export interface Encoding extends OutputAffine {
-  /** Activations in the SAE's own units. */
-  readonly code: SparseCode;
-  /**
-   * The same entries in the units of the batch: activations times the scale of their token. The very same object as
-   * `code` when the SAE does not scale. A token of scale 0 has contributions of 0.
-   */
+export interface Contributions extends OutputAffine {
+  /** Activations times the scale of their token, so in the units of the batch. A token of scale 0 has contributions of 0. */
   readonly contributions: SparseCode;
+}
+
+/** The code of a batch, and what it writes back. */
+export interface Encoding extends Contributions {
+  /** Activations in the SAE's own units. The very same object as `contributions` when the SAE does not scale. */
+  readonly code: SparseCode;
 }
 
 /** Options of {@link encode}. */
@@ -54,15 +54,20 @@ export async function encode(
 }
 
 /** x̂ [b × d], what `sae` makes of an encoded batch. */
-export async function reconstruct(sae: Sae, encoding: Encoding, kernels: Kernels): Promise<Matrix> {
-  const silent = zeros(encoding.code.rows, sae.decoderBias.length);
-  addSilentOutput(silent, sae, encoding, 1);
-  return kernels.decode(encoding.contributions, sae.decoder, silent, 1);
+export async function reconstruct(sae: Sae, encoded: Contributions, kernels: Kernels): Promise<Matrix> {
+  const silent = zeros(encoded.contributions.rows, sae.decoderBias.length);
+  addSilentOutput(silent, sae, encoded, 1);
+  return kernels.decode(encoded.contributions, sae.decoder, silent, 1);
 }
 
-/** x − x̂ [b × d], what `sae` fails to explain of the batch `x` that `encoding` was made from. */
-export async function residual(sae: Sae, x: Matrix, encoding: Encoding, kernels: Kernels): Promise<Matrix> {
-  const { rows } = encoding.code;
+/** x − x̂ [b × d], what `sae` fails to explain of the batch `x` that `encoded` was made from. */
+export async function residual(
+  sae: Sae,
+  x: Matrix,
+  encoded: Contributions,
+  kernels: Kernels,
+): Promise<Matrix> {
+  const { rows } = encoded.contributions;
   const d = sae.decoderBias.length;
   if (x.rows !== rows || x.columns !== d) {
     throw new ShapeError(
@@ -71,8 +76,8 @@ export async function residual(sae: Sae, x: Matrix, encoding: Encoding, kernels:
   }
   const unexplained = zeros(rows, d);
   unexplained.values.set(x.values);
-  addSilentOutput(unexplained, sae, encoding, -1);
-  const result = await kernels.decode(encoding.contributions, sae.decoder, unexplained, -1);
+  addSilentOutput(unexplained, sae, encoded, -1);
+  const result = await kernels.decode(encoded.contributions, sae.decoder, unexplained, -1);
   recycle(unexplained.values);
   return result;
 }

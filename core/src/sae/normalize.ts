@@ -46,6 +46,21 @@ export function normalize(x: Matrix, sae: Sae): NormalizedInput {
   return { input, outputScale, outputShift };
 }
 
+/** Only the way back for `x` [b × d]: what {@link normalize} gives beside the input. Throws as that does. */
+export function outputAffine(x: Matrix, sae: Sae): OutputAffine {
+  const { kind } = sae.normalization;
+  if (kind === "none") return { outputScale: undefined, outputShift: undefined };
+  const outputScale = allocateFloat32(x.rows);
+  const outputShift = kind === "layer-norm" ? allocateFloat32(x.rows) : undefined;
+  const affineOf = rowNormalizer(sae);
+  for (let i = 0; i < x.rows; i++) {
+    const { center, inverse } = affineOf(x, i);
+    outputScale[i] = inverse;
+    if (outputShift !== undefined) outputShift[i] = center;
+  }
+  return { outputScale, outputShift };
+}
+
 /** Of one row: it is normalised as `(x − center) · scale`, and undone as `x · inverse + center`. */
 interface RowAffine {
   readonly center: number;

@@ -47,7 +47,7 @@ export type Normalization =
 
 /** A change made to the file's tensors while mapping them onto the canonical form, so that a number can be traced back. */
 export interface Fold {
-  readonly kind: "input-bias" | "decoder-norm" | "input-scale" | "output-scale";
+  readonly kind: "input-bias" | "decoder-norm" | "input-scale" | "output-scale" | "threshold-form" | "merge";
   /** One line for people: what was multiplied by what. */
   readonly description: string;
 }

@@ -1,0 +1,169 @@
+import { cosineFamilies, measureFamilies, PUBLISHED_COSINE_THRESHOLD } from "@saestitch/core";
+import { openKernels } from "@saestitch/core/node";
+import { defineCommand } from "../arguments/command.ts";
+import { choice, decimal, flag, type OptionValues, text } from "../arguments/option.ts";
+import { UsageError } from "../arguments/usage-error.ts";
+import type { Context } from "../context.ts";
+import { type FamiliesRun, familiesDocument } from "../families/families-document.ts";
+import { familiesReport } from "../families/families-report.ts";
+import { familiesOutput, writeFamilies } from "../families/write-families.ts";
+import { codeOptions } from "../inputs/code-options.ts";
+import { openCodes } from "../inputs/open-codes.ts";
+import { type Inputs, readingRecord, withInputs } from "../inputs/open-inputs.ts";
+import { openSaeInput } from "../inputs/open-sae-input.ts";
+import type { HashedFile } from "../inputs/provenance.ts";
+import { readingOptions, sampleOptions } from "../inputs/sample-options.ts";
+import { type OutputFolder, openOutputFolder } from "../output/output-folder.ts";
+import { layoutWidth, writeAll } from "../terminal/output-stream.ts";
+import { progressMode, startProgress } from "../terminal/progress.ts";
+import { styleFor } from "../terminal/style.ts";
+
+const options = {
+  ...readingOptions,
+  activations: sampleOptions.activations,
+  cosine: decimal(
+    "C",
+    PUBLISHED_COSINE_THRESHOLD,
+    { wanted: "from -1 to below 1", accepts: (cosine) => cosine >= -1 && cosine < 1 },
+    "Directions of a family's pairs have a cosine above this",
+  ),
+  rule: choice(
+    ["cosine", "evidence"],
+    "cosine",
+    "What joins a pair: its cosine alone, or also that both fire together and one can replace the other, which breaks giant families; needs --activations",
+  ),
+  coverage: decimal(
+    "C",
+    0.5,
+    { wanted: "above 0 and at most 1", accepts: (share) => share > 0 && share <= 1 },
+    "Share of what one of a pair does that must fall where the other fires",
+  ),
+  fdr: decimal(
+    "Q",
+    0.05,
+    { wanted: "above 0 and below 1", accepts: (q) => q > 0 && q < 1 },
+    "False-discovery rate: share of wrong signs tolerated among what is decided",
+  ),
+  out: text(
+    "DIR",
+    "Write families.parquet, latents.parquet, pairs.parquet, families.svg and run.json into this folder",
+  ),
+  force: flag("Replace earlier families in --out"),
+  ...codeOptions,
+} as const;
+
+type FamiliesOptions = OptionValues<typeof options>;
+
+export const families = defineCommand({
+  description:
+    "Joins latents of both SAEs whose directions are close into families, which must be swapped together: connected components of pairs. " +
+    "With --activations it also says of each latent of the larger SAE what it is (copy, split, absorbing, composed, novel), and what swapping each family " +
+    "does to error and L0, exactly.\n" +
+    "An SAE is a folder, a file, or hf:owner/repo/path[@revision].",
+  operands: [
+    { name: "smaller", help: "the SAE that latents would leave" },
+    { name: "larger", help: "the SAE that latents would come from" },
+  ],
+  options,
+  examples: [
+    { does: "Sizes of the families, from the directions alone", command: "families sae-256 sae-512" },
+    {
+      does: "Kinds and swaps, families by evidence, everything kept",
+      command: "families sae-256 sae-512 --activations acts --rule evidence --out families",
+    },
+  ],
+
+  async run([smaller, larger], options, context) {
+    const { activations, out, force } = options;
+    if (activations === undefined && options.rule === "evidence")
+      throw new UsageError("--rule evidence needs --activations PATH, which the evidence comes from");
+    if (activations === undefined && out !== undefined)
+      throw new UsageError("--out needs --activations PATH: without them there is nothing measured to keep");
+    if (activations === undefined) return geometricFamilies([smaller, larger], options, context);
+    const folder = out === undefined ? undefined : await openOutputFolder(out, familiesOutput, { force });
+    await withInputs([smaller, larger], { ...options, activations }, context, (inputs) =>
+      measuredFamilies(inputs, { options: { ...options, activations }, folder, context }),
+    );
+  },
+});
+
+/** Families by the directions alone. */
+async function geometricFamilies(
+  addresses: readonly [string, string],
+  options: FamiliesOptions,
+  context: Context,
+): Promise<void> {
+  const kernels = await openKernels(options.threads === undefined ? {} : { threads: options.threads });
+  try {
+    const [smaller, larger] = await Promise.all(
+      addresses.map((address) =>
+        openSaeInput(address, {
+          stderr: context.stderr,
+          startProgress: (work) =>
+            startProgress(context.stderr, work, { mode: progressMode(context.stderr, options) }),
+        }),
+      ),
+    );
+    const { cosine } = options;
+    const found = await cosineFamilies(smaller.sae, larger.sae, kernels, { cosine });
+    await print({ smaller, larger, cosine, found }, options, context);
+  } finally {
+    await kernels.close();
+  }
+}
+
+async function measuredFamilies(
+  inputs: Inputs,
+  {
+    options,
+    folder,
+    context,
+  }: {
+    readonly options: FamiliesOptions & { readonly activations: string };
+    readonly folder: OutputFolder | undefined;
+    readonly context: Context;
+  },
+): Promise<void> {
+  const started = new Date();
+  const { sample, kernels, startProgress } = inputs;
+  const [smaller, larger] = inputs.saes;
+  const { cosine, rule, coverage, fdr } = options;
+  const { report, activationFiles } = await context.interruption.during(async (signal) => {
+    const codes = await openCodes(inputs, options, { context, signal });
+    const progress = startProgress({ label: "families", unit: "rows", total: 2 * sample.rows });
+    try {
+      const report = await measureFamilies(codes.coded, kernels, {
+        cosine,
+        rule,
+        coverage,
+        falseDiscoveryRate: fdr,
+        onRows: progress.update,
+      });
+      progress.end();
+      codes.report();
+      return { report, activationFiles: codes.activationFiles as readonly HashedFile[] };
+    } finally {
+      progress.end();
+    }
+  });
+  const run: FamiliesRun = { smaller, larger, cosine, found: report, measured: { sample, report } };
+  if (folder !== undefined) {
+    await folder.begin();
+    await writeFamilies(folder, run, report, {
+      commandLine: context.commandLine,
+      started,
+      options: { cosine, rule, coverage, fdr, ...readingRecord(options, inputs) },
+      activationFiles,
+      kernels: kernels.name,
+      stderr: context.stderr,
+    });
+  }
+  await print(run, options, context);
+}
+
+async function print(run: FamiliesRun, { json }: FamiliesOptions, { stdout }: Context): Promise<void> {
+  const text = json
+    ? `${JSON.stringify(familiesDocument(run))}\n`
+    : familiesReport(run, { width: layoutWidth(stdout), style: styleFor(stdout) });
+  await writeAll(stdout, text);
+}

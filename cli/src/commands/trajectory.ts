@@ -1,0 +1,165 @@
+import { readFile } from "node:fs/promises";
+import {
+  measureTrajectory,
+  type PlannedPair,
+  PUBLISHED_COSINE_THRESHOLD,
+  parsePlan,
+  planTrajectory,
+  trajectoryBiases,
+  trajectory as trajectoryOf,
+} from "@saestitch/core";
+import { defineCommand } from "../arguments/command.ts";
+import { choice, decimal, flag, type OptionValues, text, wholeNumber } from "../arguments/option.ts";
+import type { Context } from "../context.ts";
+import { codeOptions } from "../inputs/code-options.ts";
+import { type OpenCodes, openCodes } from "../inputs/open-codes.ts";
+import { type Inputs, readingRecord, withInputs } from "../inputs/open-inputs.ts";
+import { readingOptions } from "../inputs/sample-options.ts";
+import { type OutputFolder, openOutputFolder } from "../output/output-folder.ts";
+import { layoutWidth, writeAll } from "../terminal/output-stream.ts";
+import { styleFor } from "../terminal/style.ts";
+import { type TrajectoryRun, trajectoryDocument } from "../trajectory/trajectory-document.ts";
+import { trajectoryReport } from "../trajectory/trajectory-report.ts";
+import { trajectoryOutput, writeTrajectory } from "../trajectory/write-trajectory.ts";
+
+const options = {
+  ...readingOptions,
+  plan: text("FILE", "Run this plan instead of making one: JSON as --out writes it, perhaps changed by hand"),
+  order: choice(
+    ["cosine", "gain", "random"],
+    "cosine",
+    "Order within insertions and within swaps: least similar novel latents and most similar families first, largest measured gain first, or shuffled",
+  ),
+  bias: choice(
+    trajectoryBiases,
+    "host",
+    "Decoder bias on the way: the smaller's, from the smaller's to the larger's, re-fitted at every step, or the larger's",
+  ),
+  cosine: decimal(
+    "C",
+    PUBLISHED_COSINE_THRESHOLD,
+    { wanted: "from -1 to below 1", accepts: (cosine) => cosine >= -1 && cosine < 1 },
+    "Directions of a family's pairs have a cosine above this",
+  ),
+  rule: choice(
+    ["cosine", "evidence"],
+    "cosine",
+    "What joins a pair: its cosine alone, or also that both fire together and one can replace the other",
+  ),
+  seed: wholeNumber("N", 0, 0, "Seed of --order random"),
+  out: text("DIR", "Write plan.json, trajectory.parquet, trajectory.svg and run.json into this folder"),
+  force: flag("Replace an earlier trajectory in --out"),
+  ...codeOptions,
+} as const;
+
+type TrajectoryOptions = OptionValues<typeof options>;
+
+export const trajectory = defineCommand({
+  description:
+    "Inserts the novel latents of the larger SAE into the smaller one by one, then swaps families of latents that both have, and at last removes what " +
+    "has no counterpart: the smaller SAE becomes the larger. MSE, variance explained and L0 are exact after every step, from one pass.\n" +
+    "An SAE is a folder, a file, or hf:owner/repo/path[@revision].",
+  operands: [
+    { name: "smaller", help: "the SAE to begin with" },
+    { name: "larger", help: "the SAE to end with" },
+  ],
+  options,
+  examples: [
+    { does: "The whole way", command: "trajectory sae-256 sae-512 --activations acts" },
+    {
+      does: "By measured gain, the bias re-fitted, everything kept",
+      command: "trajectory sae-256 sae-512 --activations acts --order gain --bias refit --out way",
+    },
+    {
+      does: "Run a plan that was changed by hand",
+      command: "trajectory sae-256 sae-512 --activations acts --plan way/plan.json",
+    },
+  ],
+
+  async run([smaller, larger], options, context) {
+    const { out, force } = options;
+    const folder = out === undefined ? undefined : await openOutputFolder(out, trajectoryOutput, { force });
+    await withInputs([smaller, larger], options, context, (inputs) =>
+      walkInputs(inputs, { options, folder, context }),
+    );
+  },
+});
+
+async function walkInputs(
+  inputs: Inputs,
+  {
+    options,
+    folder,
+    context,
+  }: {
+    readonly options: TrajectoryOptions;
+    readonly folder: OutputFolder | undefined;
+    readonly context: Context;
+  },
+): Promise<void> {
+  const started = new Date();
+  const { sample, kernels, startProgress } = inputs;
+  const [smaller, larger] = inputs.saes;
+  const pair: PlannedPair = {
+    smaller: { location: smaller.location, hash: smaller.hash, latents: smaller.sae.decoder.rows },
+    larger: { location: larger.location, hash: larger.hash, latents: larger.sae.decoder.rows },
+  };
+  const given =
+    options.plan === undefined ? undefined : parsePlan(await readFile(options.plan), options.plan, pair);
+  const { plan, path, activationFiles } = await context.interruption.during(async (signal) => {
+    const codes = await openCodes(inputs, options, { context, signal });
+    const plan = given ?? (await makePlanFor(pair, codes, inputs, options));
+    const progress = startProgress({ label: "trajectory", unit: "rows", total: sample.rows });
+    try {
+      const sums = await measureTrajectory(codes.coded, plan.steps, kernels, { onRows: progress.update });
+      progress.end();
+      codes.report();
+      const [from, to] = codes.coded.saes;
+      const path = trajectoryOf({ smaller: from, larger: to, steps: plan.steps }, sums, {
+        bias: options.bias,
+      });
+      return { plan, path, activationFiles: codes.activationFiles };
+    } finally {
+      progress.end();
+    }
+  });
+  const run: TrajectoryRun = { smaller, larger, sample, plan, trajectory: path };
+  if (folder !== undefined) {
+    const { order, bias, cosine, rule, seed } = options;
+    await folder.begin();
+    await writeTrajectory(folder, run, {
+      commandLine: context.commandLine,
+      started,
+      options: {
+        plan: options.plan ?? null,
+        order,
+        bias,
+        cosine,
+        rule,
+        seed,
+        ...readingRecord(options, inputs),
+      },
+      activationFiles,
+      kernels: kernels.name,
+      stderr: context.stderr,
+    });
+  }
+  const text = options.json
+    ? `${JSON.stringify(trajectoryDocument(run))}\n`
+    : trajectoryReport(run, { width: layoutWidth(context.stdout), style: styleFor(context.stdout) });
+  await writeAll(context.stdout, text);
+}
+
+async function makePlanFor(
+  pair: PlannedPair,
+  { coded }: OpenCodes,
+  { kernels, sample, startProgress }: Inputs,
+  { order, cosine, rule, seed }: TrajectoryOptions,
+) {
+  const progress = startProgress({ label: "planning", unit: "rows", total: 2 * sample.rows });
+  try {
+    return await planTrajectory(coded, pair, kernels, { order, cosine, rule, seed, onRows: progress.update });
+  } finally {
+    progress.end();
+  }
+}

@@ -1,0 +1,64 @@
+import { type Kernels, measureReconstruction, topkThreshold, usableRows } from "@saestitch/core";
+import type { Inputs } from "../inputs/open-inputs.ts";
+import type { Sample } from "../inputs/open-sample.ts";
+import type { SaeInput } from "../inputs/provenance.ts";
+import type { ReadingOptions } from "../inputs/sample-options.ts";
+import type { ThresholdForm } from "./stitch-document.ts";
+
+/** Rows that thresholds are found on, at most. */
+const MOST_ROWS = 65_536;
+
+/** The inputs with every TopK SAE in its threshold form, whose latents do not compete and so can be moved; and what that changed. */
+export async function inThresholdForm(
+  { saes, sample, kernels }: Inputs,
+  options: ReadingOptions,
+): Promise<{ readonly saes: readonly SaeInput[]; readonly forms: readonly ThresholdForm[] }> {
+  const forms: ThresholdForm[] = [];
+  const changed: SaeInput[] = [];
+  for (const input of saes) {
+    const { activation } = input.sae;
+    if (activation.kind !== "topk") {
+      changed.push(input);
+      continue;
+    }
+    const { sae, threshold } = await topkThreshold(
+      input.sae,
+      () => usableActivations(sample, options),
+      kernels,
+      { mostRows: MOST_ROWS },
+    );
+    const [before, after] = [
+      await measure(input.sae, sample, kernels, options),
+      await measure(sae, sample, kernels, options),
+    ];
+    forms.push({
+      location: input.location,
+      k: activation.k,
+      threshold,
+      tokens: before.tokens,
+      l0: { before: before.l0, after: after.l0 },
+      mse: { before: before.mse, after: after.mse },
+    });
+    changed.push({ ...input, sae, variant: `threshold ${threshold}` });
+  }
+  return { saes: changed, forms };
+}
+
+async function* usableActivations({ source, rows }: Sample, options: ReadingOptions) {
+  for await (const batch of source.batches({ end: rows, batchRows: options["batch-rows"] }))
+    yield usableRows(batch, source.location, { skipNonFinite: options["skip-nonfinite"] }).activations;
+}
+
+async function measure(
+  sae: SaeInput["sae"],
+  { source, rows }: Sample,
+  kernels: Kernels,
+  options: ReadingOptions,
+) {
+  const { metrics } = await measureReconstruction(sae, source, kernels, {
+    end: Math.min(rows, MOST_ROWS),
+    skipNonFinite: options["skip-nonfinite"],
+    batchRows: options["batch-rows"],
+  });
+  return metrics;
+}
