@@ -23,7 +23,7 @@ export interface GreedyReport {
   readonly evaluations: number;
   /** Gains that the same picks would have taken if each had looked at every candidate anew. */
   readonly plainEvaluations: number;
-  /** Latents that entered, and that left. */
+  /** Latents that entered, and that left, in what was not undone. */
   readonly entered: number;
   readonly left: number;
   /** Exchange rounds that lowered J and were kept, of all that were tried. */
@@ -100,7 +100,7 @@ class GreedySearch {
   #history: number[] = [];
   #evaluations = 0;
   #plainEvaluations = 0;
-  readonly #moves = { entered: 0, left: 0 };
+  #moves = { entered: 0, left: 0 };
   readonly #rounds = { kept: 0, tried: 0 };
   #largestGainLeft = Number.NaN;
 
@@ -160,7 +160,7 @@ class GreedySearch {
   async *exchange(count: number): AsyncGenerator<GreedyProgress, boolean> {
     const fit = this.#fit;
     const before = fit.objective;
-    const start = this.#history.length;
+    const start = { moves: { ...this.#moves }, length: this.#history.length };
     const leave = fit.size - count;
     this.#rounds.tried++;
     await this.#lookAtAll();
@@ -175,7 +175,8 @@ class GreedySearch {
       this.#rounds.kept++;
       return true;
     }
-    for (const id of this.#history.splice(start).reverse()) fit.toggle(id);
+    for (const id of this.#history.splice(start.length).reverse()) fit.toggle(id);
+    this.#moves = start.moves;
     this.#changes++;
     return false;
   }

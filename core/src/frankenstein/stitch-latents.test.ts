@@ -64,6 +64,19 @@ describe("stitchLatents()", () => {
     expect(mse("greedy", "decoder")).toBeLessThan(mse("greedy", "bias"));
   });
 
+  test("chooses anew where directions are re-fitted, and then beats what was chosen without that in mind", async () => {
+    const refitted = await stitchLatents(coded, await kernels, { ...budget, decoder: "refit", seed: 4 });
+    const { rows } = refitted.comparison;
+    const chosen = rows[refitted.row];
+    expect(chosen).toMatchObject({ method: "greedy", refit: "decoder" });
+    expect(chosen.notes.join()).toContain("chosen for re-fitted directions");
+    expect(refitted.refitExchange!.rounds.kept).toBeGreaterThan(0);
+    expect(Array.from(refitted.dictionary.latents)).toEqual(Array.from(refitted.refitExchange!.latents));
+    for (const row of rows)
+      if (row.refit === "decoder" && row !== chosen) expect(chosen.mse).toBeLessThan(row.mse);
+    expect(stitched.refitExchange).toBe(null);
+  });
+
   test("gives evidence for each chosen latent, most of which improve the rest", () => {
     const { evidence, dictionary, halves } = stitched;
     expect(evidence.deltaMse).toHaveLength(dictionary.latents.length);
