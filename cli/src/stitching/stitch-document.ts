@@ -96,6 +96,11 @@ export interface StitchSummary {
     readonly rounds: { readonly kept: number; readonly tried: number };
     /** Largest gain of a latent that was not chosen although there was room, in squared error. */
     readonly largestGainLeft: number | null;
+    /** Exchanges judged by the error after the re-fit, and what they began with; null where directions are kept. */
+    readonly refitExchange: {
+      readonly name: string;
+      readonly rounds: { readonly kept: number; readonly tried: number };
+    } | null;
   };
 }
 
@@ -121,7 +126,7 @@ export interface StitchDocument extends StitchSummary {
 /** The document of a stitching without its latents and curves. */
 export function stitchSummary(run: StitchRun): StitchSummary {
   const { stitched, saes, candidates, sample, budget, thresholdForms } = run;
-  const { comparison, halves, search, omitted } = stitched;
+  const { comparison, halves, search, refitExchange, omitted } = stitched;
   const { report, trials } = search;
   return {
     schema: STITCH_SCHEMA,
@@ -147,6 +152,7 @@ export function stitchSummary(run: StitchRun): StitchSummary {
       left: report.left,
       rounds: report.rounds,
       largestGainLeft: finiteOrNull(report.largestGainLeft),
+      refitExchange: refitExchange && { name: refitExchange.name, rounds: refitExchange.rounds },
     },
   };
 }

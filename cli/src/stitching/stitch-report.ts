@@ -80,11 +80,14 @@ function formLines({ thresholdForms }: StitchDocument): string {
 }
 
 function searchLines({ search, result }: StitchDocument): string {
-  const { trials, rounds, evaluations, plainEvaluations } = search;
+  const { trials, rounds, evaluations, plainEvaluations, refitExchange } = search;
   if (result.method !== "greedy") return "by cosine, without measuring; greedy below for comparison";
   return (
     `${formatCount(evaluations)} gains computed, where looking at every candidate at every pick takes ${formatCount(plainEvaluations)}; ` +
-    `${formatCount(trials.length)} beginnings, ${rounds.kept} of ${rounds.tried} exchange rounds kept`
+    `${formatCount(trials.length)} beginnings, ${rounds.kept} of ${rounds.tried} exchange rounds kept` +
+    (refitExchange === null
+      ? ""
+      : `; for re-fitted directions ${refitExchange.rounds.kept} of ${refitExchange.rounds.tried} more, from what ${refitExchange.name} gave`)
   );
 }
 
@@ -116,8 +119,8 @@ function rivalTable({ comparison }: StitchSummary): string {
 }
 
 function noteLines({ comparison, omitted }: StitchSummary): string[] {
-  const named = comparison.flatMap(({ method, refit, notes, location }) =>
-    refit === "decoder" || notes.length === 0
+  const named = comparison.flatMap(({ method, notes, location }) =>
+    notes.length === 0
       ? []
       : [`${methods[method]}${location === null ? "" : ` (${location})`}: ${notes.join("; ")}`],
   );

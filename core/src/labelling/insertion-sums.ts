@@ -2,7 +2,7 @@ import { ShapeError } from "../errors.ts";
 import { type DocumentRun, OpenDocument } from "./document-run.ts";
 
 /**
- * Running sums from which the effect of inserting any one donor latent into the host follows exactly (DESIGN §4).
+ * Running sums from which the effect of inserting any one donor latent into the host follows exactly.
  *
  * A plain value: the sums over two consecutive stretches of a sample merge into the sums over both. All arrays have one
  * element per donor latent; f is a latent's activation in the units of the input, w its direction, r the host's residual.

@@ -92,7 +92,7 @@ export async function pairSaes(
 /**
  * Labels from what `measureInsertion` measured on the whole sample.
  *
- * The sign of ΔMSE is the definition of novel and reconstruction, the cosine only its cheap predictor (DESIGN §4). Throws
+ * The sign of ΔMSE is the definition of novel and reconstruction, the cosine only its cheap predictor. Throws
  * {@link DataError} when no token counted, UnsupportedError for options that exclude each other.
  */
 export async function labelLatents(

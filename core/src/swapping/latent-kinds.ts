@@ -9,7 +9,7 @@ import { defaultKindOptions, type KindOptions } from "./kind-options.ts";
 import { edgesByParent, type Kinship, type KinshipSums } from "./kinship.ts";
 
 /**
- * What a latent of the larger SAE is, seen from the smaller (DESIGN §5). In the order in which they are tried:
+ * What a latent of the larger SAE is, seen from the smaller. In the order in which they are tried:
  *
  * - `dead`: it never fired on this sample;
  * - `novel`: inserting it into the smaller SAE improves reconstruction;
