@@ -1,11 +1,12 @@
-import { cosineFamilies, measureFamilies, PUBLISHED_COSINE_THRESHOLD } from "@saestitch/core";
+import { cosineFamilies, measureFamilies } from "@saestitch/core";
 import { openKernels } from "@saestitch/core/node";
 import { defineCommand } from "../arguments/command.ts";
-import { choice, decimal, flag, type OptionValues, text } from "../arguments/option.ts";
+import { decimal, flag, type OptionValues, text } from "../arguments/option.ts";
 import { UsageError } from "../arguments/usage-error.ts";
 import type { Context } from "../context.ts";
 import { type FamiliesRun, familiesDocument } from "../families/families-document.ts";
 import { familiesReport } from "../families/families-report.ts";
+import { familyOptions } from "../families/family-options.ts";
 import { familiesOutput, writeFamilies } from "../families/write-families.ts";
 import { codeOptions } from "../inputs/code-options.ts";
 import { openCodes } from "../inputs/open-codes.ts";
@@ -13,6 +14,7 @@ import { type Inputs, readingRecord, withInputs } from "../inputs/open-inputs.ts
 import { openSaeInput } from "../inputs/open-sae-input.ts";
 import type { HashedFile } from "../inputs/provenance.ts";
 import { readingOptions, sampleOptions } from "../inputs/sample-options.ts";
+import { announceFiles } from "../output/announce-files.ts";
 import { type OutputFolder, openOutputFolder } from "../output/output-folder.ts";
 import { layoutWidth, writeAll } from "../terminal/output-stream.ts";
 import { progressMode, startProgress } from "../terminal/progress.ts";
@@ -21,17 +23,7 @@ import { styleFor } from "../terminal/style.ts";
 const options = {
   ...readingOptions,
   activations: sampleOptions.activations,
-  cosine: decimal(
-    "C",
-    PUBLISHED_COSINE_THRESHOLD,
-    { wanted: "from -1 to below 1", accepts: (cosine) => cosine >= -1 && cosine < 1 },
-    "Directions of a family's pairs have a cosine above this",
-  ),
-  rule: choice(
-    ["cosine", "evidence"],
-    "cosine",
-    "What joins a pair: its cosine alone, or also that both fire together and one can replace the other, which breaks giant families; needs --activations",
-  ),
+  ...familyOptions,
   coverage: decimal(
     "C",
     0.5,
@@ -149,14 +141,19 @@ async function measuredFamilies(
   const run: FamiliesRun = { smaller, larger, cosine, found: report, measured: { sample, report } };
   if (folder !== undefined) {
     await folder.begin();
-    await writeFamilies(folder, run, report, {
-      commandLine: context.commandLine,
-      started,
-      options: { cosine, rule, coverage, fdr, ...readingRecord(options, inputs) },
-      activationFiles,
-      kernels: kernels.name,
-      stderr: context.stderr,
-    });
+    const files = await writeFamilies(
+      folder,
+      run,
+      { report, sample },
+      {
+        commandLine: context.commandLine,
+        started,
+        options: { cosine, rule, coverage, fdr, ...readingRecord(options, inputs) },
+        activationFiles,
+        kernels: kernels.name,
+      },
+    );
+    announceFiles(context.stderr, folder, files);
   }
   await print(run, options, context);
 }

@@ -1,6 +1,5 @@
 import {
   mergeDictionary,
-  PUBLISHED_COSINE_THRESHOLD,
   type Sae,
   type SaeWriter,
   type StitchProgress,
@@ -10,7 +9,6 @@ import {
 import { defineCommand } from "../arguments/command.ts";
 import {
   choice,
-  decimal,
   flag,
   type OptionValues,
   optionalDecimal,
@@ -20,6 +18,7 @@ import {
 } from "../arguments/option.ts";
 import { UsageError } from "../arguments/usage-error.ts";
 import type { Context } from "../context.ts";
+import { cosineOption } from "../families/family-options.ts";
 import { codeOptions } from "../inputs/code-options.ts";
 import { openCodes } from "../inputs/open-codes.ts";
 import { type Inputs, readingRecord, withInputs } from "../inputs/open-inputs.ts";
@@ -58,12 +57,7 @@ const options = {
     "keep",
     "Directions of the chosen latents: as they are, or fitted anew by least squares",
   ),
-  cosine: decimal(
-    "C",
-    PUBLISHED_COSINE_THRESHOLD,
-    { wanted: "from -1 to below 1", accepts: (cosine) => cosine >= -1 && cosine < 1 },
-    "Below this cosine a latent counts as novel, where the threshold decides",
-  ),
+  cosine: cosineOption("Below this cosine a latent counts as novel, where the threshold decides"),
   rivals: text("SAE,…", "Trained SAEs to compare with, separated by commas; no latents are taken from them"),
   layout: choice(
     saeWriters.map(({ name }) => name),

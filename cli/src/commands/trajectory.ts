@@ -2,19 +2,20 @@ import { readFile } from "node:fs/promises";
 import {
   measureTrajectory,
   type PlannedPair,
-  PUBLISHED_COSINE_THRESHOLD,
   parsePlan,
   planTrajectory,
   trajectoryBiases,
   trajectory as trajectoryOf,
 } from "@saestitch/core";
 import { defineCommand } from "../arguments/command.ts";
-import { choice, decimal, flag, type OptionValues, text, wholeNumber } from "../arguments/option.ts";
+import { choice, flag, type OptionValues, text, wholeNumber } from "../arguments/option.ts";
 import type { Context } from "../context.ts";
+import { familyOptions } from "../families/family-options.ts";
 import { codeOptions } from "../inputs/code-options.ts";
 import { type OpenCodes, openCodes } from "../inputs/open-codes.ts";
 import { type Inputs, readingRecord, withInputs } from "../inputs/open-inputs.ts";
 import { readingOptions } from "../inputs/sample-options.ts";
+import { announceFiles } from "../output/announce-files.ts";
 import { type OutputFolder, openOutputFolder } from "../output/output-folder.ts";
 import { layoutWidth, writeAll } from "../terminal/output-stream.ts";
 import { styleFor } from "../terminal/style.ts";
@@ -35,17 +36,7 @@ const options = {
     "host",
     "Decoder bias on the way: the smaller's, from the smaller's to the larger's, re-fitted at every step, or the larger's",
   ),
-  cosine: decimal(
-    "C",
-    PUBLISHED_COSINE_THRESHOLD,
-    { wanted: "from -1 to below 1", accepts: (cosine) => cosine >= -1 && cosine < 1 },
-    "Directions of a family's pairs have a cosine above this",
-  ),
-  rule: choice(
-    ["cosine", "evidence"],
-    "cosine",
-    "What joins a pair: its cosine alone, or also that both fire together and one can replace the other",
-  ),
+  ...familyOptions,
   seed: wholeNumber("N", 0, 0, "Seed of --order random"),
   out: text("DIR", "Write plan.json, trajectory.parquet, trajectory.svg and run.json into this folder"),
   force: flag("Replace an earlier trajectory in --out"),
@@ -127,7 +118,7 @@ async function walkInputs(
   if (folder !== undefined) {
     const { order, bias, cosine, rule, seed } = options;
     await folder.begin();
-    await writeTrajectory(folder, run, {
+    const files = await writeTrajectory(folder, run, {
       commandLine: context.commandLine,
       started,
       options: {
@@ -141,8 +132,8 @@ async function walkInputs(
       },
       activationFiles,
       kernels: kernels.name,
-      stderr: context.stderr,
     });
+    announceFiles(context.stderr, folder, files);
   }
   const text = options.json
     ? `${JSON.stringify(trajectoryDocument(run))}\n`

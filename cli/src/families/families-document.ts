@@ -7,7 +7,7 @@ import {
   latentKindNames,
 } from "@saestitch/core";
 import type { SaeInput, SampleRecord } from "../inputs/provenance.ts";
-import { type SaeSummary, saeSummary } from "../inputs/sae-record.ts";
+import { describeSae, type SaeDescription, type SaeSummary, saeSummary } from "../inputs/sae-record.ts";
 import { finiteOrNull } from "../output/finite-or-null.ts";
 
 /** Version of the document; docs/stitch-output.md describes every field. */
@@ -44,15 +44,15 @@ export interface FamiliesSummary {
 }
 
 /** One of the two SAEs: measured by itself where there are activations. */
-export type FamiliesSae = SaeSummary | Pick<SaeSummary, "location" | "hash" | "m" | "d" | "activation">;
+export type FamiliesSae = SaeSummary | SaeDescription;
 
 /** The summary of a run. */
 export function familiesSummary({ smaller, larger, cosine, found, measured }: FamiliesRun): FamiliesSummary {
   const report = measured?.report;
   return {
     schema: FAMILIES_SCHEMA,
-    smaller: report ? saeSummary(smaller, report.smaller) : unmeasured(smaller),
-    larger: report ? saeSummary(larger, report.larger) : unmeasured(larger),
+    smaller: report ? saeSummary(smaller, report.smaller) : describeSae(smaller),
+    larger: report ? saeSummary(larger, report.larger) : describeSae(larger),
     options: report?.options ?? { cosine },
     sizes: found.sizes,
     edges: found.edges.length,
@@ -121,14 +121,4 @@ export function countEffects({ families, swaps }: FamilyReport): Record<string, 
     if (smaller.length > 0 && larger.length > 0) counts[swaps.effect[f]]++;
   });
   return counts;
-}
-
-function unmeasured({ sae, location, hash }: SaeInput) {
-  return {
-    location,
-    hash,
-    m: sae.decoder.rows,
-    d: sae.decoder.columns,
-    activation: sae.activation.kind,
-  };
 }

@@ -1,11 +1,8 @@
 import type { FamilyReport, LatentKind } from "@saestitch/core";
-import type { HashedFile } from "../inputs/provenance.ts";
-import { inputRecord } from "../inputs/sae-record.ts";
-import { announceFiles } from "../output/announce-files.ts";
+import type { SampleRecord } from "../inputs/provenance.ts";
 import type { OutputFolder, OutputKind } from "../output/output-folder.ts";
 import { parquetTable } from "../output/parquet-table.ts";
-import { type RunRecord, writeRun } from "../output/write-run.ts";
-import type { OutputStream } from "../terminal/output-stream.ts";
+import { type PairCircumstances, writePairRun } from "../output/write-pair-run.ts";
 import { FAMILIES_SCHEMA, type FamiliesRun, familiesSummary } from "./families-document.ts";
 import { familiesPicture } from "./families-picture.ts";
 
@@ -15,37 +12,22 @@ export const familiesOutput = {
   schema: "saestitch.families-run/1",
 } as const satisfies OutputKind;
 
-/** Write families.parquet, latents.parquet, pairs.parquet, families.svg and run.json, each whole or not at all. */
+/** Write families.parquet, latents.parquet, pairs.parquet, families.svg and run.json, each whole or not at all; the names of all but the last. */
 export async function writeFamilies(
   folder: OutputFolder,
   run: FamiliesRun,
-  report: FamilyReport,
-  {
-    activationFiles,
-    stderr,
-    ...circumstances
-  }: Pick<RunRecord, "commandLine" | "options" | "kernels" | "started"> & {
-    readonly activationFiles: readonly HashedFile[];
-    readonly stderr: OutputStream;
-  },
-): Promise<void> {
+  { report, sample }: { readonly report: FamilyReport; readonly sample: SampleRecord },
+  circumstances: PairCircumstances,
+): Promise<readonly string[]> {
   const files = {
     "families.parquet": familiesParquet(report),
     "latents.parquet": latentsParquet(report),
     "pairs.parquet": pairsParquet(report),
     "families.svg": familiesPicture(run, report),
   };
-  await writeRun(folder, files, {
-    ...circumstances,
-    schema: familiesOutput.schema,
-    inputs: {
-      smaller: inputRecord(run.smaller),
-      larger: inputRecord(run.larger),
-      activations: { location: run.measured?.sample.location ?? "", files: activationFiles },
-    },
-    result: familiesSummary(run),
-  });
-  announceFiles(stderr, folder, Object.keys(files));
+  const record = { schema: familiesOutput.schema, result: familiesSummary(run) };
+  await writePairRun(folder, files, { ...run, sample }, record, circumstances);
+  return Object.keys(files);
 }
 
 /** A row per family. */

@@ -1,11 +1,7 @@
 import { formatPlan, trajectoryBiases } from "@saestitch/core";
-import type { HashedFile } from "../inputs/provenance.ts";
-import { inputRecord } from "../inputs/sae-record.ts";
-import { announceFiles } from "../output/announce-files.ts";
 import type { OutputFolder, OutputKind } from "../output/output-folder.ts";
 import { parquetTable } from "../output/parquet-table.ts";
-import { type RunRecord, writeRun } from "../output/write-run.ts";
-import type { OutputStream } from "../terminal/output-stream.ts";
+import { type PairCircumstances, writePairRun } from "../output/write-pair-run.ts";
 import { TRAJECTORY_SCHEMA, type TrajectoryRun, trajectorySummary } from "./trajectory-document.ts";
 import { trajectoryPicture } from "./trajectory-picture.ts";
 
@@ -15,35 +11,20 @@ export const trajectoryOutput = {
   schema: "saestitch.trajectory-run/1",
 } as const satisfies OutputKind;
 
-/** Write plan.json, trajectory.parquet, trajectory.svg and run.json, each whole or not at all. */
+/** Write plan.json, trajectory.parquet, trajectory.svg and run.json, each whole or not at all; the names of all but the last. */
 export async function writeTrajectory(
   folder: OutputFolder,
   run: TrajectoryRun,
-  {
-    activationFiles,
-    stderr,
-    ...circumstances
-  }: Pick<RunRecord, "commandLine" | "options" | "kernels" | "started"> & {
-    readonly activationFiles: readonly HashedFile[];
-    readonly stderr: OutputStream;
-  },
-): Promise<void> {
+  circumstances: PairCircumstances,
+): Promise<readonly string[]> {
   const files = {
     "plan.json": formatPlan(run.plan),
     "trajectory.parquet": trajectoryParquet(run),
     "trajectory.svg": trajectoryPicture(run),
   };
-  await writeRun(folder, files, {
-    ...circumstances,
-    schema: trajectoryOutput.schema,
-    inputs: {
-      smaller: inputRecord(run.smaller),
-      larger: inputRecord(run.larger),
-      activations: { location: run.sample.location, files: activationFiles },
-    },
-    result: trajectorySummary(run),
-  });
-  announceFiles(stderr, folder, Object.keys(files));
+  const record = { schema: trajectoryOutput.schema, result: trajectorySummary(run) };
+  await writePairRun(folder, files, run, record, circumstances);
+  return Object.keys(files);
 }
 
 /** A row for the smaller SAE, and one after every step. */

@@ -1,3 +1,4 @@
+import { dot } from "../linalg/dot.ts";
 import { rowNormsSquared } from "../linalg/norm.ts";
 import { row, zeros } from "../tensor/matrix.ts";
 import { allocateFloat32, allocateInt32 } from "../tensor/shared.ts";
@@ -139,10 +140,4 @@ function codeOfRows(rows: readonly Scored[][], columns: number): SparseCode {
     values[position] = entry.value;
   });
   return { rows: rows.length, columns, offsets, indices, values };
-}
-
-function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let k = 0; k < a.length; k++) sum += a[k] * b[k];
-  return sum;
 }

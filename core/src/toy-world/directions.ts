@@ -1,3 +1,4 @@
+import { dot } from "../linalg/dot.ts";
 import { type Random, randomDirection } from "../linalg/random.ts";
 import { type Matrix, row, zeros } from "../tensor/matrix.ts";
 
@@ -37,10 +38,4 @@ function orthogonalize(direction: Float32Array, basis: Matrix, start: number, en
     const norm = Math.sqrt(dot(direction, direction));
     for (let c = 0; c < direction.length; c++) direction[c] /= norm;
   }
-}
-
-function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let c = 0; c < a.length; c++) sum += a[c] * b[c];
-  return sum;
 }
