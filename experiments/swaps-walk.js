@@ -42,10 +42,10 @@ printTable(
   [
     "pair",
     "rule, order",
-    "insertions / swaps / removals",
+    "novel inserted / swapped and inserted later / removed",
     "MSE at first",
     "lowest among the insertions (after)",
-    "after the insertions",
+    "after the novel ones",
     "L0 there",
     "after the swaps",
     "at last",
