@@ -63,7 +63,7 @@ export const demo = defineCommand({
     const rows = world.source.rows;
     const progress = startProgress(
       stderr,
-      { label: "demo", unit: "rows", total: 5 * rows },
+      { label: "demo", unit: "rows", total: 4 * rows + stitchedRows(rows) },
       { mode: progressMode(stderr, options) },
     );
     try {
@@ -139,11 +139,17 @@ async function moveLatents(
     latents: Math.round((smaller.decoder.rows + larger.decoder.rows) / 2),
     l0: (labels.smaller.l0 + labels.larger.l0) / 2,
   };
-  const stitched = await stitchLatents(coded, kernels, { ...budget, decoder: "refit" }, ({ phase, done }) => {
+  const part = codeSample([smaller, larger], source, kernels, { end: stitchedRows(source.rows) });
+  const stitched = await stitchLatents(part, kernels, { ...budget, decoder: "refit" }, ({ phase, done }) => {
     if (phase === "read") onRows(3 * source.rows + done);
   });
   const saes = [run.smaller, run.larger];
   return { way, stitched: { ...run, saes, candidates: 2, budget, thresholdForms: [], stitched } };
+}
+
+/** Rows that latents are chosen and rivals measured on: choosing takes longest, and a third of the sample tells the rivals apart. */
+function stitchedRows(rows: number): number {
+  return Math.ceil(rows / 3);
 }
 
 function madeInMemory(sae: Sae) {
