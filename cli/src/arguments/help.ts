@@ -18,14 +18,14 @@ export function commandHelp(name: string, summary: string, command: Command, wid
   return [
     wrap(`${summary}.`, width),
     wrap(command.description, width),
-    `Usage: saestitch ${[name, ...operands, ...required, "[options]"].join(" ")}`,
+    wrap(`Usage: saestitch ${[name, ...operands, ...required, "[options]"].join(" ")}`, width),
     section(
       "Arguments",
       command.operands.map((operand): Entry => [`<${operand.name}>`, operand.help]),
       width,
     ),
     section("Options", [...options, ["--help", "Show this text"]], width),
-    `Examples:\n${command.examples.map(({ command, does }) => `  # ${does}\n  saestitch ${command}`).join("\n\n")}`,
+    `Examples:\n${command.examples.map(({ command, does }) => `${wrap(does, width - 4).replace(/^/gm, "  # ")}\n  ${brokenCommand(`saestitch ${command}`, width - 2)}`).join("\n\n")}`,
   ]
     .filter(Boolean)
     .join("\n\n")
@@ -50,6 +50,11 @@ export function programHelp(summaries: Readonly<Record<string, string>>, width: 
   ]
     .join("\n\n")
     .concat("\n");
+}
+
+/** A command that a shell reads as one although it stands on several lines. */
+function brokenCommand(command: string, width: number): string {
+  return wrap(command, width - 4).replaceAll("\n", " \\\n    ");
 }
 
 type Entry = readonly [term: string, help: string];
