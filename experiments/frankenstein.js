@@ -7,6 +7,7 @@ import { openFamily, percent, printTable, sizes } from "./stories260k.js";
  */
 const family = await openFamily();
 const chosen = process.argv.length > 2 ? process.argv.slice(2).map(Number) : sizes;
+/** As `saestitch evaluate` prints them, to two decimals. */
 const trainedL0 = new Map([
   [128, 8.97],
   [256, 8.83],

@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { parquetReadObjects } from "hyparquet";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { documentedFields } from "./cli-documented-fields.ts";
@@ -182,6 +182,10 @@ describe("codes", () => {
     const second = await saestitch(...words);
     expect(second.stderr.match(/nothing was encoded again/g)).toHaveLength(2);
     expect(second.stdout).toBe(first.stdout);
+    const [folder, file] = [basename(world.folder), basename(world.activations)];
+    const sameFile = `${world.folder}/../${folder}/${file}`;
+    const renamed = words.map((word) => (word === world.activations ? sameFile : word));
+    expect((await saestitch(...renamed)).stderr.match(/nothing was encoded again/g)).toHaveLength(2);
     expect((await saestitch(...words, "--exclude-tokens", "none")).stderr).toContain("encoded now");
   });
 

@@ -101,7 +101,7 @@ export {
 } from "./swapping/measure-families.ts";
 export { type Plan, type PlannedPair, type PlannedSae, type PlanStep, plannedSae } from "./swapping/plan.ts";
 export { planTrajectory } from "./swapping/plan-trajectory.ts";
-export { checkPlan, formatPlan, parsePlan } from "./swapping/read-plan.ts";
+export { formatPlan, parsePlan } from "./swapping/read-plan.ts";
 export * from "./swapping/trajectory.ts";
 export { measureTrajectory } from "./swapping/trajectory-measure.ts";
 export { emptyTrajectorySums, mergeTrajectorySums, type TrajectorySums } from "./swapping/trajectory-sums.ts";

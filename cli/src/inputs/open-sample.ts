@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { type ActivationSource, excludeTokens, findBosToken } from "@saestitch/core";
 import { openActivations, openFile } from "@saestitch/core/node";
 import type { StartProgress } from "../terminal/progress.ts";
@@ -65,7 +66,8 @@ async function hashFiles(paths: readonly string[], startProgress: StartProgress)
     const hashed: HashedFile[] = [];
     for (const source of sources) {
       hashed.push({
-        name: source.name,
+        // Without the way to it, so that the same sample named otherwise has the same hash.
+        name: basename(source.name),
         bytes: source.byteLength,
         sha256: await hashSource(source, { onBytes }),
       });

@@ -50,6 +50,8 @@ export interface Comparison {
 
 /** Shares of the common L0 at which curves have a point, besides their natural L0. */
 const CURVE = [1, 0.9, 0.8, 0.7, 0.6, 0.5];
+/** Of a decoder re-fit, unless said otherwise; few need them all. */
+const MOST_ITERATIONS = 50;
 /** A natural L0 within this share of the common one counts as equal. */
 const EQUAL = 0.01;
 
@@ -68,13 +70,13 @@ export async function compareContenders(
   kernels: Kernels,
   {
     l0,
+    iterations = MOST_ITERATIONS,
     onDone = () => {},
-    ...limit
   }: {
     readonly l0?: number;
     /** Of each decoder re-fit, at most. */
     readonly iterations?: number;
-    /** Called after each fitted dictionary. */
+    /** Called with the contenders done, after each and, in parts of one, after each iteration of its re-fit. */
     readonly onDone?: (done: number, of: number) => void | Promise<void>;
   } = {},
 ): Promise<Comparison> {
@@ -92,7 +94,14 @@ export async function compareContenders(
     if (sae !== null) enter("none", "free", { ...biased, bias: pool.saes[sae].decoderBias, floor: 0 });
     if (refits.includes("bias")) enter("bias", matching, biased);
     if (refits.includes("decoder"))
-      enter("decoder", matching, await fitDecoder(biased, pool, tokens, kernels, limit));
+      enter(
+        "decoder",
+        matching,
+        await fitDecoder(biased, pool, tokens, kernels, {
+          iterations,
+          onIteration: (iteration) => onDone(i + iteration / (iterations + 1), contenders.length),
+        }),
+      );
     if (refits.includes("bias")) {
       const costs = CURVE.map((share) => share * common).filter((cost) => cost < natural);
       for (const lower of new Set([floor, ...costs.map(floorFor)]))

@@ -53,7 +53,7 @@ export interface RivalOptions {
 }
 
 /** The latents of the pool that fire on `tokens`, of the first `saes` SAEs. */
-export function liveLatents({ code }: PooledTokens, { starts }: LatentPool, saes: number): Int32Array {
+function liveLatents({ code }: PooledTokens, { starts }: LatentPool, saes: number): Int32Array {
   const fires = new Uint8Array(starts[saes]);
   for (const id of code.indices) if (id < fires.length) fires[id] = 1;
   return Int32Array.from(fires.keys()).filter((id) => fires[id] === 1);

@@ -166,7 +166,7 @@ export class DictionaryFit {
 }
 
 /** Σ over rows of scale · row, [d]. */
-export function scaledSum({ rows, columns, values }: Matrix, scale: Float32Array): Float64Array {
+function scaledSum({ rows, columns, values }: Matrix, scale: Float32Array): Float64Array {
   const sum = new Float64Array(columns);
   for (let i = 0; i < rows; i++) addScaled(sum, scale[i], values, i * columns);
   return sum;

@@ -11,7 +11,7 @@ import type { SparseCode } from "../tensor/sparse-code.ts";
 import { biasFitter } from "./fitted-bias.ts";
 import type { EvaluationBatch, PooledTokens } from "./half-sample.ts";
 import type { LatentPool } from "./latent-pool.ts";
-import { type RefitProgress, refitDecoder } from "./refit-decoder.ts";
+import { refitDecoder } from "./refit-decoder.ts";
 import { restrictCode } from "./restrict-code.ts";
 
 /** Latents of a pool that write together: s · bias + code · directions, s the output scale of a token. */
@@ -50,15 +50,14 @@ export async function fitDecoder(
     ...options
   }: {
     readonly iterations?: number;
-    readonly tolerance?: number;
-    readonly onIteration?: (progress: RefitProgress) => void | Promise<void>;
+    readonly onIteration?: (iteration: number) => void | Promise<void>;
   } = {},
 ): Promise<Dictionary> {
   const code = restrictCode(tokens, pool, dictionary.latents, dictionary.floor);
   let { directions, bias }: Pick<Dictionary, "directions" | "bias"> = dictionary;
   for await (const progress of refitDecoder({ ...tokens, code }, directions, kernels, options)) {
     ({ directions, bias } = progress.decoder);
-    await onIteration(progress);
+    await onIteration(progress.iteration);
   }
   return { ...dictionary, directions, bias };
 }

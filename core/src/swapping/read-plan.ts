@@ -40,7 +40,7 @@ export function parsePlan(bytes: Uint8Array, name: string, pair: PlannedPair): P
  * Throw {@link UnsupportedError} unless `plan` can be run on `pair`: made for these SAEs, so far as hashes are known, and moving no
  * latent twice and none that does not exist.
  */
-export function checkPlan(plan: Plan, pair: PlannedPair): void {
+function checkPlan(plan: Plan, pair: PlannedPair): void {
   for (const role of ["smaller", "larger"] as const) {
     const [wanted, given] = [plan[role], pair[role]];
     const otherHash = wanted.hash !== null && given.hash !== null && wanted.hash !== given.hash;
