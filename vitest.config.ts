@@ -19,14 +19,21 @@ if (chromium === undefined) {
 
 const condition = "@saestitch/source";
 
+/** What both projects share. */
+const everywhere = {
+  setupFiles: ["test/fixed-seed.ts"],
+  env: { SAESTITCH_SEED: process.env.SAESTITCH_SEED ?? "1" },
+  testTimeout: 60_000,
+};
+
 const node = {
   resolve: { conditions: [condition, ...defaultServerConditions] },
   ssr: { resolve: { conditions: [condition, ...defaultServerConditions] } },
   test: {
+    ...everywhere,
     name: "node",
     include: ["core/src/**/*.test.ts", "cli/src/**/*.test.ts", "test/**/*.test.ts"],
     exclude: ["test/browser/**", "**/*.browser.test.ts"],
-    testTimeout: 60_000,
   },
 };
 
@@ -37,10 +44,10 @@ const browser = {
     headers: { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" },
   },
   test: {
+    ...everywhere,
     name: "browser",
     include: ["core/src/**/*.test.ts"],
     exclude: ["core/src/node/**"],
-    testTimeout: 60_000,
     browser: {
       enabled: true,
       headless: true,
