@@ -1,6 +1,6 @@
 /*
  * The inner loops of saestitch's kernels. They see only what fits in a few MiB: the callers (scan-latents.ts and
- * wasm-decode.ts in core/src/kernels) copy blocks of rows in and take results out.
+ * wasm-batches.ts in core/src/kernels) copy blocks of rows in and take results out.
  *
  * Rows are padded with zeros to a multiple of four values: `quads` counts the vectors of a row. Every number of a result is
  * the sum of the same products in the same order wherever its row stands in a block, so results do not depend on how
@@ -136,6 +136,10 @@ EXPORT void walk_directions(const float4 *start, float4 *left, const float4 *dir
   }
 }
 
+static inline double sum_double(double4 a) {
+  return (a[0] + a[1]) + (a[2] + a[3]);
+}
+
 /* Scale every row to length 1, the length taken in double precision; zero rows stay zero. */
 EXPORT void normalise(float4 *rows, int count, int quads) {
   for (int i = 0; i < count; i++) {
@@ -145,12 +149,57 @@ EXPORT void normalise(float4 *rows, int count, int quads) {
       double4 v = __builtin_convertvector(row[k], double4);
       squares += v * v;
     }
-    double total = (squares[0] + squares[1]) + (squares[2] + squares[3]);
+    double total = sum_double(squares);
     if (total == 0) continue;
     double scale = 1 / __builtin_sqrt(total);
     for (int k = 0; k < quads; k++) {
       double4 v = __builtin_convertvector(row[k], double4) * scale;
       row[k] = __builtin_convertvector(v, float4);
     }
+  }
+}
+
+/* Take out of each of `count` gradients what is parallel to the row it belongs to, in double precision; zero rows take nothing. */
+EXPORT void remove_parallel(float4 *gradient, const float4 *rows, int count, int quads) {
+  for (int i = 0; i < count; i++) {
+    float4 *g = gradient + i * quads;
+    const float4 *row = rows + i * quads;
+    double4 products = {0}, squares = {0};
+    for (int k = 0; k < quads; k++) {
+      double4 v = __builtin_convertvector(row[k], double4);
+      products += __builtin_convertvector(g[k], double4) * v;
+      squares += v * v;
+    }
+    double square = sum_double(squares);
+    if (square == 0) continue;
+    double share = sum_double(products) / square;
+    for (int k = 0; k < quads; k++) {
+      double4 v = __builtin_convertvector(g[k], double4) - __builtin_convertvector(row[k], double4) * share;
+      g[k] = __builtin_convertvector(v, float4);
+    }
+  }
+}
+
+/* Zero for what is subnormal. */
+static inline float4 flush(float4 a) {
+  const float4 least = {0x1p-126f, 0x1p-126f, 0x1p-126f, 0x1p-126f};
+  return (float4)((int4)a & ~((a < least) & (a > -least)));
+}
+
+/*
+ * A step of Adam on `quads` vectors: first = keep_first * first + take_first * gradient, second likewise with the squares of the
+ * gradient, weights -= rate * first / (sqrt(second) * scale + epsilon).
+ */
+EXPORT void adam_step(float4 *weights, float4 *first, float4 *second, const float4 *gradient, int quads,
+                      float keep_first, float take_first, float keep_second, float take_second, float rate, float scale,
+                      float epsilon) {
+  for (int k = 0; k < quads; k++) {
+    float4 g = gradient[k];
+    /* Without gradients the means fade into subnormal numbers and stay there; processors take far longer over those. */
+    float4 mean = flush(keep_first * first[k] + take_first * g);
+    float4 square = flush(keep_second * second[k] + take_second * g * g);
+    first[k] = mean;
+    second[k] = square;
+    weights[k] -= rate * mean / (__builtin_elementwise_sqrt(square) * scale + epsilon);
   }
 }

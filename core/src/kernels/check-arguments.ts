@@ -2,7 +2,7 @@ import { DataError, ShapeError } from "../errors.ts";
 import { rowNormsSquared } from "../linalg/norm.ts";
 import type { Matrix } from "../tensor/matrix.ts";
 import type { SparseCode } from "../tensor/sparse-code.ts";
-import type { Selection } from "./kernels.ts";
+import type { AdamMoments, AdamStep, GradientTerm, Selection } from "./kernels.ts";
 
 /** Throws {@link ShapeError} unless the arguments of `Kernels.encode` fit together. */
 export function checkEncode(x: Matrix, encoder: Matrix, bias: Float32Array, selection: Selection): void {
@@ -31,12 +31,12 @@ export function checkEncode(x: Matrix, encoder: Matrix, bias: Float32Array, sele
 
 /** Throws {@link ShapeError} unless the arguments of `Kernels.decode` fit together. */
 export function checkDecode(code: SparseCode, decoder: Matrix, base: Matrix): void {
-  checkCodeAgainst("decode", code, decoder, "base", base);
+  checkCodeAgainst("decode", code, "the decoder", decoder, "base", base);
 }
 
 /** Throws {@link ShapeError} unless the arguments of `Kernels.project` fit together. */
 export function checkProject(code: SparseCode, decoder: Matrix, residual: Matrix): void {
-  checkCodeAgainst("project", code, decoder, "residual", residual);
+  checkCodeAgainst("project", code, "the decoder", decoder, "residual", residual);
 }
 
 /** Throws {@link ShapeError} unless the arguments of `Kernels.walk` fit together; groups must not descend. */
@@ -46,7 +46,7 @@ export function checkWalk(
   residual: Matrix,
   group: Int32Array | undefined,
 ): void {
-  checkCodeAgainst("walk", code, decoder, "residual", residual);
+  checkCodeAgainst("walk", code, "the decoder", decoder, "residual", residual);
   if (group === undefined) return;
   checkEqual("walk", "length of the groups", group.length, "rows of the decoder", decoder.rows);
   const descent = group.findIndex((value, j) => j > 0 && value < group[j - 1]);
@@ -69,18 +69,54 @@ export function checkMatch(rows: Matrix, among: Matrix, count: number): void {
   checkFinite("match", "among", among);
 }
 
+/**
+ * Throws {@link ShapeError} unless the arguments of `Kernels.update` fit together, the number of the step is a whole one from 1,
+ * the running means forget ([0, 1)) and epsilon is above zero.
+ */
+export function checkUpdate(
+  weights: Matrix,
+  moments: AdamMoments,
+  gradient: readonly GradientTerm[],
+  { beta1, beta2, epsilon, step }: AdamStep,
+): void {
+  checkMatrix("update", "weights", weights);
+  for (const [name, moment] of [
+    ["first moments", moments.first],
+    ["second moments", moments.second],
+  ] as const) {
+    checkMatrix("update", name, moment);
+    checkEqual("update", `rows of ${name}`, moment.rows, "rows of weights", weights.rows);
+    checkEqual("update", `columns of ${name}`, moment.columns, "columns of weights", weights.columns);
+  }
+  gradient.forEach(({ code, rows }, i) => {
+    checkCodeAgainst("update", code, `gradient term ${i}`, rows, "weights", weights);
+  });
+  if (!Number.isInteger(step) || step < 1)
+    throw new ShapeError(`Cannot update: step must be a whole number of at least 1, got ${step}`);
+  if (!(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1))
+    throw new ShapeError(`Cannot update: beta1 and beta2 must lie in [0, 1), got ${beta1} and ${beta2}`);
+  if (!(epsilon > 0)) throw new ShapeError(`Cannot update: epsilon must be above zero, got ${epsilon}`);
+}
+
 function checkCodeAgainst(
   action: string,
   code: SparseCode,
-  decoder: Matrix,
+  directionsName: string,
+  directions: Matrix,
   denseName: string,
   dense: Matrix,
 ): void {
-  checkMatrix(action, "decoder", decoder);
+  checkMatrix(action, directionsName, directions);
   checkMatrix(action, denseName, dense);
-  checkEqual(action, "columns of the code", code.columns, "rows of the decoder", decoder.rows);
+  checkEqual(action, "columns of the code", code.columns, `rows of ${directionsName}`, directions.rows);
   checkEqual(action, "rows of the code", code.rows, `rows of ${denseName}`, dense.rows);
-  checkEqual(action, "columns of the decoder", decoder.columns, `columns of ${denseName}`, dense.columns);
+  checkEqual(
+    action,
+    `columns of ${directionsName}`,
+    directions.columns,
+    `columns of ${denseName}`,
+    dense.columns,
+  );
   checkEqual(action, "length of the code's offsets", code.offsets.length, "rows + 1", code.rows + 1);
   const entries = code.offsets[code.rows];
   checkEqual(action, "length of the code's indices", code.indices.length, "its last offset", entries);

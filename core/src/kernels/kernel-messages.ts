@@ -1,6 +1,6 @@
 import type { Matrix } from "../tensor/matrix.ts";
 import type { SparseCode } from "../tensor/sparse-code.ts";
-import type { Matches, Selection } from "./kernels.ts";
+import type { AdamMoments, AdamStep, GradientTerm, Matches, Selection } from "./kernels.ts";
 
 /**
  * A share of a call that one worker does: a range of its rows. All arrays lie in shared memory, so only references travel;
@@ -40,7 +40,16 @@ export type KernelTask =
       readonly group: Int32Array | undefined;
       readonly out: Float32Array;
     }
-  | { readonly kind: "match"; readonly rows: Matrix; readonly among: Matrix; readonly out: Matches };
+  | { readonly kind: "match"; readonly rows: Matrix; readonly among: Matrix; readonly out: Matches }
+  /** Updates `weights` and `moments` in place. */
+  | {
+      readonly kind: "update";
+      readonly weights: Matrix;
+      readonly moments: AdamMoments;
+      readonly gradient: readonly GradientTerm[];
+      readonly adam: AdamStep;
+      readonly unitRows: boolean;
+    };
 
 /** What a worker sends back for each task, in order. */
 export type KernelReply = { readonly result: SparseCode | undefined } | { readonly error: string };

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { normal, seededRandom } from "../linalg/random.ts";
-import { type Matrix, matrix, row } from "../tensor/matrix.ts";
+import { type Matrix, matrix, row, zeros } from "../tensor/matrix.ts";
 import type { KernelPort, KernelReply, KernelServerPort, KernelTask } from "./kernel-messages.ts";
 import { createKernelPool } from "./kernel-pool.ts";
 import { serveKernels } from "./kernel-server.ts";
@@ -42,6 +42,10 @@ function answeringPort(answer: (task: KernelTask, reply: (reply: KernelReply) =>
 function spawnFrom(ports: readonly KernelPort[]): () => KernelPort {
   const left = [...ports];
   return () => left.shift()!;
+}
+
+function copyOf(m: Matrix): Matrix {
+  return { ...m, values: m.values.slice() };
 }
 
 const random = seededRandom(1);
@@ -100,6 +104,38 @@ describe("createKernelPool()", () => {
       for (const walk of walks) {
         expect(walk.group).toEqual(group);
         if (walk.group !== undefined) expect(walk.group.buffer).toBeInstanceOf(SharedArrayBuffer);
+      }
+      await kernels.close();
+    }
+  });
+
+  test("shares an update out among the workers, in place where memory is shared, with the bits of one thread", async () => {
+    const code = {
+      rows: x.rows,
+      columns: 2,
+      offsets: Int32Array.from({ length: x.rows + 1 }, (_, j) => j),
+      indices: Int32Array.from({ length: x.rows }, (_, j) => j % 2),
+      values: Float32Array.from({ length: x.rows }, () => normal(random)),
+    };
+    const gradient = [{ code, rows: two }];
+    const adam = { rate: 0.1, beta1: 0.9, beta2: 0.99, epsilon: 1e-8, step: 3 };
+    const state = () => ({ weights: copyOf(x), first: copyOf(x), second: zeros(x.rows, 2) });
+    const alone = await createWasmKernels();
+    for (const unitRows of [false, true]) {
+      const want = state();
+      await alone.update(want.weights, want, gradient, adam, { unitRows });
+      const ports = [servedPort(), servedPort(), servedPort()];
+      const kernels = await createKernelPool(spawnFrom(ports), 3);
+      const got = state();
+      await kernels.update(got.weights, got, gradient, adam, { unitRows });
+      expect(got).toEqual(want);
+      const tasks = ports.flatMap((port) => port.tasks.filter((task) => task.kind === "update"));
+      expect(tasks.length).toBeGreaterThan(3);
+      expect(tasks.reduce((sum, { weights }) => sum + weights.rows, 0)).toBe(x.rows);
+      for (const task of tasks) {
+        expect(task.moments.second.values.buffer).toBe(got.second.values.buffer);
+        expect(task.weights.values.buffer).toBeInstanceOf(SharedArrayBuffer);
+        expect(task.gradient[0].code.values.buffer).toBeInstanceOf(SharedArrayBuffer);
       }
       await kernels.close();
     }

@@ -3,7 +3,14 @@ import { type Matrix, rowRange, zeros } from "../tensor/matrix.ts";
 import { allocateFloat32, allocateInt32 } from "../tensor/shared.ts";
 import type { SparseCode } from "../tensor/sparse-code.ts";
 import { allocateMatches } from "./allocate-matches.ts";
-import { checkDecode, checkEncode, checkMatch, checkProject, checkWalk } from "./check-arguments.ts";
+import {
+  checkDecode,
+  checkEncode,
+  checkMatch,
+  checkProject,
+  checkUpdate,
+  checkWalk,
+} from "./check-arguments.ts";
 import { codeRows, stackCodes } from "./code-rows.ts";
 import type { KernelPort, KernelTask } from "./kernel-messages.ts";
 import type { Kernels, Selection } from "./kernels.ts";
@@ -18,8 +25,8 @@ const LEAST_SHARE_ROWS = 512;
 /**
  * The WebAssembly kernels on `threads` workers, each made by `spawn`; rows are shared out among them.
  *
- * Arrays in shared memory (as `allocateFloat32` gives) are read where they are. Others are copied into it, once per call, so
- * weights that are used often should live there. Results do. Needs SharedArrayBuffer. Rejects when a worker cannot start.
+ * Arrays in shared memory (as `allocateFloat32` gives) are read where they are. Others are copied into it, once per call (what
+ * `update` updates back as well), so weights that are used often should live there. Results do. Needs SharedArrayBuffer. Rejects when a worker cannot start.
  */
 export async function createKernelPool(spawn: () => KernelPort, threads: number): Promise<Kernels> {
   if (!Number.isInteger(threads) || threads < 1)
@@ -132,6 +139,30 @@ export async function createKernelPool(spawn: () => KernelPort, threads: number)
       return out;
     },
 
+    async update(weights, moments, gradient, adam, { unitRows = false } = {}) {
+      checkUpdate(weights, moments, gradient, adam);
+      const all = {
+        weights: sharedMatrix(weights),
+        moments: { first: sharedMatrix(moments.first), second: sharedMatrix(moments.second) },
+        gradient: gradient.map(({ code, rows }) => ({ code: sharedCode(code), rows: sharedMatrix(rows) })),
+        adam,
+        unitRows,
+      };
+      await share(weights.rows, (start, end) => ({
+        ...all,
+        kind: "update",
+        weights: rowRange(all.weights, start, end),
+        moments: {
+          first: rowRange(all.moments.first, start, end),
+          second: rowRange(all.moments.second, start, end),
+        },
+        gradient: all.gradient.map(({ code, rows }) => ({ code: codeRows(code, start, end), rows })),
+      }));
+      copyBack(all.weights, weights);
+      copyBack(all.moments.first, moments.first);
+      copyBack(all.moments.second, moments.second);
+    },
+
     close: () => queue.end("the kernels are closed"),
   };
 }
@@ -157,6 +188,11 @@ function sharedInt32(values: Int32Array): Int32Array {
 
 function sharedMatrix(m: Matrix): Matrix {
   return { ...m, values: sharedFloat32(m.values) };
+}
+
+/** Give a matrix what became of its {@link sharedMatrix}. */
+function copyBack(shared: Matrix, { values }: Matrix): void {
+  if (shared.values !== values) values.set(shared.values);
 }
 
 function sharedCode(code: SparseCode): SparseCode {

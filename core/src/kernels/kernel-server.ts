@@ -5,6 +5,7 @@ import { wasmDecode, wasmProject, wasmWalk } from "./wasm-decode.ts";
 import { wasmEncode } from "./wasm-encode.ts";
 import { WasmInstance } from "./wasm-instance.ts";
 import { wasmMatch } from "./wasm-match.ts";
+import { wasmUpdate } from "./wasm-update.ts";
 
 /** Do the tasks that arrive at `port`, one after another, in the calling thread: the whole of a kernel worker. */
 export function serveKernels(port: KernelServerPort): void {
@@ -17,7 +18,7 @@ export function serveKernels(port: KernelServerPort): void {
     }
     // The shared arrays of the task live on until this thread collects its garbage, of which it makes little and V8 counts
     // none that is shared. This counts, and being untouched costs little.
-    new ArrayBuffer(task.kind === "open" ? 0 : rowsOf(task).values.buffer.byteLength);
+    new ArrayBuffer(task.kind === "open" ? 0 : (rowsOf(task)?.values.buffer.byteLength ?? 0));
   };
 }
 
@@ -39,13 +40,16 @@ function perform(wasm: WasmInstance, task: KernelTask): SparseCode | undefined {
     case "match":
       wasmMatch(wasm, task.rows, task.among, task.out);
       return;
+    case "update":
+      wasmUpdate(wasm, task.weights, task.moments, task.gradient, task.adam, task.unitRows);
+      return;
     default:
       return task satisfies never;
   }
 }
 
-/** The dense rows that came with a task. */
-function rowsOf(task: Exclude<KernelTask, { kind: "open" }>): Matrix {
+/** The dense rows of a batch that came with a task. */
+function rowsOf(task: Exclude<KernelTask, { kind: "open" }>): Matrix | undefined {
   switch (task.kind) {
     case "encode":
       return task.x;
@@ -56,6 +60,8 @@ function rowsOf(task: Exclude<KernelTask, { kind: "open" }>): Matrix {
       return task.residual;
     case "match":
       return task.rows;
+    case "update":
+      return task.gradient[0]?.rows;
     default:
       return task satisfies never;
   }

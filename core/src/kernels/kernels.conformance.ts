@@ -26,6 +26,7 @@ import {
   wholeMatrix,
   wholeNumbers,
 } from "./random-arguments.conformance.ts";
+import { describeUpdate } from "./update.conformance.ts";
 import { describeWalk } from "./walk.conformance.ts";
 
 /**
@@ -274,6 +275,7 @@ export function describeKernels(
     });
 
     describeWalk(() => kernels);
+    describeUpdate(() => kernels);
 
     test("arguments are only read, and calls may overlap", async () => {
       const random = seededRandom(12);
@@ -351,6 +353,8 @@ export function describeKernels(
       await expect(closed.project(code, x, x)).rejects.toThrow("closed");
       await expect(closed.walk(code, x, x)).rejects.toThrow("closed");
       await expect(closed.match(x, x, 1)).rejects.toThrow("closed");
+      const adam = { rate: 1, beta1: 0, beta2: 0, epsilon: 1, step: 1 };
+      await expect(closed.update(x, { first: x, second: x }, [], adam)).rejects.toThrow("closed");
     });
   });
 }

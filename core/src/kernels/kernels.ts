@@ -35,11 +35,35 @@ export interface Matches {
   readonly cosines: Float32Array;
 }
 
+/** Part of a gradient with respect to rows: its row j is the sum, over the entries (row j, index i, value g) of `code`, of g · rows[i]. */
+export interface GradientTerm {
+  /** [m × b]; by latent, as `transposeCode` gives it. */
+  readonly code: SparseCode;
+  /** [b × d] */
+  readonly rows: Matrix;
+}
+
+/** Running means that Adam keeps of a gradient and of its squares, each of the shape of the weights. */
+export interface AdamMoments {
+  readonly first: Matrix;
+  readonly second: Matrix;
+}
+
+/** One step of Adam (Kingma and Ba, arXiv 1412.6980): how far, and how the running means forget. */
+export interface AdamStep {
+  readonly rate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** Number of this step, from 1: the means are divided by 1 − βᵗ. */
+  readonly step: number;
+}
+
 /**
  * CONTRACT. The heavy operations, all of them. Every implementation passes `kernels.conformance.ts`.
  *
  * No operation holds a dense [rows × latents] result. Results do not depend on how many threads took part. Arguments are
- * only read; a call may begin before the last has ended. Shapes that do not fit reject with a ShapeError.
+ * only read, but for what `update` updates; a call may begin before the last has ended. Shapes that do not fit reject with a ShapeError.
  */
 export interface Kernels {
   /** What runs, for people: "wasm, 2 threads". */
@@ -69,6 +93,25 @@ export interface Kernels {
    * cosine 0 to all; a row that holds NaN or infinite values rejects with a DataError.
    */
   match(rows: Matrix, among: Matrix, count: number): Promise<Matches>;
+
+  /**
+   * One step of Adam on `weights` [m × d], in place, and on their `moments`, down the sum of the terms of `gradient`; no gradient
+   * of all rows is ever held. With t the number of the step, g the gradient: first ← β₁ first + (1 − β₁) g,
+   * second ← β₂ second + (1 − β₂) g², weights ← weights − rate · first/(1 − β₁ᵗ) / (√(second/(1 − β₂ᵗ)) + ε).
+   *
+   * With `unitRows` the rows are directions of length 1 and stay so: what of a row's gradient is parallel to the row is taken out
+   * first (a zero row takes nothing), and the row is divided by its length at the end (unless it is zero then). Terms of latents
+   * without entries count as zero; their moments fade, below the smallest normal float32 perhaps to zero at once, and their
+   * weights still move. Nothing of the gradient may lie in what is updated. A step below 1, a β outside of [0, 1) and an ε that
+   * is not above zero reject with a ShapeError, before anything is updated.
+   */
+  update(
+    weights: Matrix,
+    moments: AdamMoments,
+    gradient: readonly GradientTerm[],
+    adam: AdamStep,
+    options?: { readonly unitRows?: boolean },
+  ): Promise<void>;
 
   /** Free threads and memory; later calls reject. */
   close(): Promise<void>;

@@ -3,9 +3,17 @@ import { rowNormsSquared } from "../linalg/norm.ts";
 import { row, zeros } from "../tensor/matrix.ts";
 import { allocateFloat32, allocateInt32 } from "../tensor/shared.ts";
 import type { SparseCode } from "../tensor/sparse-code.ts";
+import { adamVector } from "./adam.ts";
 import { allocateMatches } from "./allocate-matches.ts";
-import { checkDecode, checkEncode, checkMatch, checkProject, checkWalk } from "./check-arguments.ts";
-import type { Kernels, Selection } from "./kernels.ts";
+import {
+  checkDecode,
+  checkEncode,
+  checkMatch,
+  checkProject,
+  checkUpdate,
+  checkWalk,
+} from "./check-arguments.ts";
+import type { GradientTerm, Kernels, Selection } from "./kernels.ts";
 
 interface Scored {
   readonly index: number;
@@ -93,8 +101,45 @@ export const referenceKernels: Kernels = {
     return result;
   },
 
+  async update(weights, { first, second }, gradient, adam, { unitRows = false } = {}) {
+    checkUpdate(weights, { first, second }, gradient, adam);
+    for (let j = 0; j < weights.rows; j++) {
+      const weight = row(weights, j);
+      const sum = gradientOfRow(gradient, j, weights.columns);
+      if (unitRows) removeParallel(sum, weight);
+      adamVector(weight, row(first, j), row(second, j), sum, adam);
+      if (unitRows) scaleToUnit(weight);
+    }
+  },
+
   async close() {},
 };
+
+/** Row `j` of the sum of the terms, [columns]. */
+function gradientOfRow(gradient: readonly GradientTerm[], j: number, columns: number): Float64Array {
+  const sum = new Float64Array(columns);
+  for (const { code, rows } of gradient)
+    for (let entry = code.offsets[j]; entry < code.offsets[j + 1]; entry++) {
+      const values = row(rows, code.indices[entry]);
+      for (let k = 0; k < columns; k++) sum[k] += code.values[entry] * values[k];
+    }
+  return sum;
+}
+
+/** Take out of `vector` what is parallel to `direction`; a zero direction takes nothing. */
+function removeParallel(vector: Float64Array, direction: Float32Array): void {
+  const square = dot(direction, direction);
+  if (square === 0) return;
+  const share = dot(vector, direction) / square;
+  for (let k = 0; k < vector.length; k++) vector[k] -= share * direction[k];
+}
+
+/** Divide a vector by its length; zero stays zero. */
+function scaleToUnit(vector: Float32Array): void {
+  const length = Math.sqrt(dot(vector, vector));
+  if (length === 0) return;
+  for (let k = 0; k < vector.length; k++) vector[k] /= length;
+}
 
 /** The active latents of row `i`, ascending. */
 function select(p: Float32Array, i: number, selection: Selection): Scored[] {

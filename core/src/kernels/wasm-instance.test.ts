@@ -6,6 +6,7 @@ import { wasmDecode, wasmProject, wasmWalk } from "./wasm-decode.ts";
 import { wasmEncode } from "./wasm-encode.ts";
 import { WasmInstance } from "./wasm-instance.ts";
 import { wasmMatch } from "./wasm-match.ts";
+import { wasmUpdate } from "./wasm-update.ts";
 
 const MIB = 2 ** 20;
 
@@ -23,6 +24,10 @@ test("the kernels' memory stays a few MiB, whatever the number of rows and laten
   wasmProject(wasm, code, weights, x, new Float32Array(20_000));
   wasmWalk(wasm, code, weights, x, undefined, new Float32Array(20_000));
   wasmWalk(wasm, code, weights, x, new Int32Array(3000), new Float32Array(20_000));
+  const wide = zeros(20_000, 256);
+  const moments = { first: zeros(20_000, 256), second: zeros(20_000, 256) };
+  const adam = { rate: 1, beta1: 0.9, beta2: 0.99, epsilon: 1e-8, step: 1 };
+  wasmUpdate(wasm, wide, moments, [{ code, rows: zeros(3000, 256) }], adam, true);
   expect(wasm.memoryBytes).toBeLessThan(12 * MIB);
 });
 

@@ -49,6 +49,21 @@ interface KernelExports {
     count: number,
   ): void;
   normalise(rows: number, count: number, quads: number): void;
+  remove_parallel(gradient: number, rows: number, count: number, quads: number): void;
+  adam_step(
+    weights: number,
+    first: number,
+    second: number,
+    gradient: number,
+    quads: number,
+    keepFirst: number,
+    takeFirst: number,
+    keepSecond: number,
+    takeSecond: number,
+    rate: number,
+    scale: number,
+    epsilon: number,
+  ): void;
 }
 
 /** The part of the WebAssembly API used here; Node's types lack it. */

@@ -1,12 +1,20 @@
 import { zeros } from "../tensor/matrix.ts";
 import { allocateFloat32 } from "../tensor/shared.ts";
 import { allocateMatches } from "./allocate-matches.ts";
-import { checkDecode, checkEncode, checkMatch, checkProject, checkWalk } from "./check-arguments.ts";
+import {
+  checkDecode,
+  checkEncode,
+  checkMatch,
+  checkProject,
+  checkUpdate,
+  checkWalk,
+} from "./check-arguments.ts";
 import type { Kernels } from "./kernels.ts";
 import { wasmDecode, wasmProject, wasmWalk } from "./wasm-decode.ts";
 import { wasmEncode } from "./wasm-encode.ts";
 import { WasmInstance } from "./wasm-instance.ts";
 import { wasmMatch } from "./wasm-match.ts";
+import { wasmUpdate } from "./wasm-update.ts";
 
 /**
  * WebAssembly SIMD in the calling thread, which it blocks while a call runs.
@@ -53,6 +61,11 @@ export async function createWasmKernels(): Promise<Kernels> {
       const out = allocateMatches(rows.rows, Math.min(count, among.rows));
       wasmMatch(open("match"), rows, among, out);
       return out;
+    },
+
+    async update(weights, moments, gradient, adam, { unitRows = false } = {}) {
+      checkUpdate(weights, moments, gradient, adam);
+      wasmUpdate(open("update"), weights, moments, gradient, adam, unitRows);
     },
 
     async close() {
