@@ -12,7 +12,7 @@ export const dictionaryLearningWriter: SaeWriter = {
   write(sae) {
     checkNotNormalized(sae, this.name);
     return [
-      { name: "ae.pt", chunks: encodeTorch(jumpreluTensors(foldInputBias(sae))) },
+      { name: "ae.pt", chunks: encodeTorch(jumpreluTensors(foldInputBias(sae), this.name)) },
       { name: "config.json", chunks: [jsonBytes(configOf(sae))] },
     ];
   },

@@ -10,6 +10,6 @@ export const gemmaScopeWriter: SaeWriter = {
 
   write(sae) {
     checkNotNormalized(sae, this.name);
-    return [{ name: "params.npz", chunks: encodeNpz(jumpreluTensors(foldInputBias(sae))) }];
+    return [{ name: "params.npz", chunks: encodeNpz(jumpreluTensors(foldInputBias(sae), this.name)) }];
   },
 };

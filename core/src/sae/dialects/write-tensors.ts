@@ -11,27 +11,56 @@ const pieceLength = 2 ** 20;
 const fewestRows = 16;
 
 /**
- * The tensors of a JumpReLU SAE that all layouts name and shape alike: W_enc [d, m], b_enc [m], W_dec [m, d], b_dec [d], threshold [m];
- * the threshold of `relu` is 0. Throws {@link UnsupportedError} for another activation.
+ * The tensors that all layouts name and shape alike: W_enc [d, m], the bias of the pre-activations [m] by the name given, W_dec [m, d],
+ * b_dec [d].
  */
-export function jumpreluTensors(sae: Sae): TorchTensorToWrite[] {
+export function linearTensors(sae: Sae, biasName: string): TorchTensorToWrite[] {
   const { rows: m, columns: d } = sae.encoder;
   return [
     { name: "W_enc", dtype: "F32", shape: [d, m], values: transposedPieces(sae.encoder) },
-    { name: "b_enc", dtype: "F32", shape: [m], values: sae.encoderBias },
+    { name: biasName, dtype: "F32", shape: [m], values: sae.encoderBias },
     { name: "W_dec", dtype: "F32", shape: [m, d], values: sae.decoder.values },
     { name: "b_dec", dtype: "F32", shape: [d], values: sae.decoderBias },
-    { name: "threshold", dtype: "F32", shape: [m], values: thresholdOf(sae) },
   ];
 }
 
-function thresholdOf({ activation, encoder, origin }: Sae): Float32Array {
-  if (activation.kind === "relu") return new Float32Array(encoder.rows);
-  if (activation.kind === "jumprelu") return activation.threshold;
-  throw new UnsupportedError(
-    `Cannot write ${origin.location ?? "the SAE"}: its activation is ${activation.kind}, expected relu or jumprelu; put it in threshold form first`,
-  );
+/**
+ * The tensors of a JumpReLU SAE, which all layouts name and shape alike: those of {@link linearTensors} with b_enc, and threshold [m]. The
+ * threshold of `relu` is 0, that of `batchtopk` the same for all latents. Throws {@link UnsupportedError} for another activation,
+ * which has to be in threshold form to be written in `layout`.
+ */
+export function jumpreluTensors(sae: Sae, layout: string): TorchTensorToWrite[] {
+  const values = thresholdOf(sae, layout);
+  return [
+    ...linearTensors(sae, "b_enc"),
+    { name: "threshold", dtype: "F32", shape: [values.length], values },
+  ];
 }
+
+function thresholdOf({ activation, encoder, origin }: Sae, layout: string): Float32Array {
+  switch (activation.kind) {
+    case "relu":
+      return new Float32Array(encoder.rows);
+    case "jumprelu":
+      return activation.threshold;
+    case "batchtopk":
+      return new Float32Array(encoder.rows).fill(activation.threshold);
+    case "topk":
+    case "gated":
+      throw new UnsupportedError(
+        `Cannot write ${origin.location ?? "the SAE"} in the layout ${layout}: its activation is ${activation.kind}, expected relu, jumprelu or batchtopk; ` +
+          `use the layout saelens, or ${thresholdForm[activation.kind]}`,
+      );
+    default:
+      return activation satisfies never;
+  }
+}
+
+/** How an activation without thresholds gets them. */
+const thresholdForm = {
+  topk: "find a threshold that keeps as many latents on a sample (topkThreshold)",
+  gated: "put it in threshold form first (toThresholdForm)",
+} as const;
 
 /** The transpose of a matrix, a few of its rows at a time. */
 export function transposedPieces({ rows, columns, values }: Matrix): ValuePieces {

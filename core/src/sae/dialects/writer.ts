@@ -14,10 +14,12 @@ export interface SaeWriter {
   /** Names of the files that {@link write} gives. */
   readonly fileNames: readonly string[];
   /**
-   * The files of an SAE whose activation is `relu` or `jumprelu` (`toThresholdForm` makes others so). What the layout cannot
-   * subtract from the input is folded into the encoder biases. Same SAE, same bytes; no weight is copied but for the chunk taken.
+   * The files of an SAE, which mean the same SAE to whoever reads them, up to float32 rounding where the layout states its numbers
+   * otherwise. What the layout cannot subtract from the input is folded into the encoder biases. Every layout takes the activations
+   * `relu`, `jumprelu` and `batchtopk`, whose one threshold it may state for each latent. Same SAE, same bytes; no matrix is copied but
+   * for the chunk taken.
    *
-   * Throws UnsupportedError for another activation, and for a normalisation that the layout cannot express.
+   * Throws UnsupportedError for an activation or a normalisation that the layout cannot express, and says what can be done.
    */
   write(sae: Sae): readonly SaeFileToWrite[];
 }

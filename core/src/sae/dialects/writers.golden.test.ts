@@ -3,6 +3,7 @@ import { readFixture } from "../../../test-support/fixture.ts";
 import { memoryFiles } from "../../../test-support/memory-files.ts";
 import { mergedExamples } from "../../../test-support/merged-saes.ts";
 import { denseCode, largestDifference } from "../../../test-support/plain-forward.ts";
+import { trainedExamples } from "../../../test-support/trained-saes.ts";
 import { whole } from "../../../test-support/whole.ts";
 import { bytesSource } from "../../formats/bytes-source.ts";
 import { openSafetensors } from "../../formats/safetensors.ts";
@@ -14,23 +15,38 @@ import type { Sae } from "../sae.ts";
 import type { SaeWriter } from "./writer.ts";
 import { saeWriters } from "./writers.ts";
 
-const examples = mergedExamples();
-const cases = examples.flatMap((example) =>
-  saeWriters
-    .filter(({ name }) => example.layouts.includes(name))
-    .map((writer) => ({
-      ...example,
-      layout: writer.name,
-      writer,
-      folder: `merged/${example.name}/${writer.name}`,
-    })),
-);
+const merged = mergedExamples().map((example) => ({
+  ...example,
+  sae: example.merged,
+  example: `merged/${example.name}`,
+}));
+const trained = trainedExamples().map((example) => ({
+  ...example,
+  layouts: ["saelens"],
+  example: `trained/${example.name}`,
+}));
+const mergedCases = merged.flatMap(inEachLayout);
+const trainedCases = trained.flatMap(inEachLayout);
+const cases = [...mergedCases, ...trainedCases];
 /** Those whose layout can also be read here. */
 const readable = cases.filter(({ layout }) => layout !== "dictionary-learning");
 
+function inEachLayout<T extends { readonly layouts: readonly string[]; readonly example: string }>(
+  written: T,
+) {
+  return saeWriters
+    .filter(({ name }) => written.layouts.includes(name))
+    .map((writer) => ({
+      ...written,
+      layout: writer.name,
+      writer,
+      folder: `${written.example}/${writer.name}`,
+    }));
+}
+
 /** What the library of a layout computed from the files. */
-async function goldenOf(name: string, layout: string) {
-  const location = `merged/${name}/golden.safetensors`;
+async function goldenOf({ example, layout }: { readonly example: string; readonly layout: string }) {
+  const location = `${example}/golden.safetensors`;
   const golden = await openSafetensors(bytesSource(location, await readFixture(location)));
   const [rows, d] = golden.info("input").shape;
   return {
@@ -58,31 +74,36 @@ function expectSame(found: ArrayLike<number>, wanted: ArrayLike<number>): void {
   expect(largestDifference(found, wanted)).toBeLessThan(1e-6 * scale);
 }
 
-test("the golden examples cover all layouts", () => {
-  expect(cases.length).toBe(8);
+test("the golden examples cover all layouts, and all activations", () => {
+  expect(mergedCases.length).toBe(8);
+  const kinds = trainedCases.map(({ sae }) => sae.activation.kind);
+  expect([...new Set(kinds)].sort()).toEqual(["batchtopk", "gated", "jumprelu", "relu", "topk"]);
 });
 
 test.each(cases)(
   "write() gives the committed files of $folder, byte for byte",
-  async ({ writer, folder, merged }) => {
-    const files = writer.write(merged);
+  async ({ writer, folder, sae }) => {
+    const files = writer.write(sae);
     expect(files.map(({ name }) => name)).toEqual(writer.fileNames);
     for (const { name, chunks } of files)
       expect(await whole(chunks)).toEqual(await readFixture(`${folder}/${name}`));
   },
 );
 
-test.each(cases)("the library of $layout computes from $folder what the merged SAE does", async (example) => {
-  const golden = await goldenOf(example.name, example.layout);
-  const { code, reconstruction } = await compute(example.merged, golden.x);
-  expectSame(code.flat(), golden.code);
-  expectSame(reconstruction, golden.reconstruction);
-});
-
 test.each(cases)(
+  "the library of $layout computes from $folder what the SAE written does",
+  async (example) => {
+    const golden = await goldenOf(example);
+    const { code, reconstruction } = await compute(example.sae, golden.x);
+    expectSame(code.flat(), golden.code);
+    expectSame(reconstruction, golden.reconstruction);
+  },
+);
+
+test.each(mergedCases)(
   "the library of $layout computes from $folder the codes of the unmerged SAEs",
   async (example) => {
-    const golden = await goldenOf(example.name, example.layout);
+    const golden = await goldenOf(example);
     const codes = await Promise.all(example.sources.map(async (sae) => (await compute(sae, golden.x)).code));
     const { rows } = golden.x;
     const chosen = Array.from({ length: rows }, (_, i) =>
@@ -92,12 +113,9 @@ test.each(cases)(
   },
 );
 
-test.each(readable)(
-  "openSae() reads $folder as the library does",
-  async ({ name, layout, writer, folder }) => {
-    const golden = await goldenOf(name, layout);
-    const { code, reconstruction } = await compute(await open(writer, folder), golden.x);
-    expectSame(code.flat(), golden.code);
-    expectSame(reconstruction, golden.reconstruction);
-  },
-);
+test.each(readable)("openSae() reads $folder as the library does", async (example) => {
+  const golden = await goldenOf(example);
+  const { code, reconstruction } = await compute(await open(example.writer, example.folder), golden.x);
+  expectSame(code.flat(), golden.code);
+  expectSame(reconstruction, golden.reconstruction);
+});

@@ -24,6 +24,13 @@ const jumprelu: Activation = {
   threshold: Float32Array.from({ length: m }, (_, j) => 0.1 * j),
 };
 
+/** A gate whose magnitude is its pre-activation, numbers that every layout states exactly. */
+const unitGate: Activation = {
+  kind: "gated",
+  magnitudeScale: new Float32Array(m).fill(1),
+  magnitudeOffset: new Float32Array(m),
+};
+
 async function filesOf(writer: SaeWriter, sae: Sae): Promise<Record<string, Uint8Array<ArrayBuffer>>> {
   const files = writer.write(sae).map(async ({ name, chunks }) => [name, await whole(chunks)] as const);
   return Object.fromEntries(await Promise.all(files));
@@ -49,12 +56,47 @@ test("saeWriters names every layout once", () => {
 describe("the saelens writer", () => {
   const kinds: Normalization[] = [{ kind: "none" }, { kind: "layer-norm" }, { kind: "unit-mean-square" }];
   test.each(kinds)("writes what openSae() reads back to the same SAE, with $kind", async (normalization) => {
-    for (const activation of [jumprelu, { kind: "relu" } as const]) {
+    for (const activation of [jumprelu, { kind: "relu" }, { kind: "topk", k: 3 }, unitGate] as const) {
       const sae = drawSae(activation, normalization);
       const read = await readBack(saelens, sae);
       expect(weightsOf(read)).toEqual(weightsOf(sae));
       expect(read.normalization).toEqual(normalization);
       expect(read.activation).toEqual(activation);
+    }
+  });
+
+  test("gives every latent the one threshold of batchtopk, and says what it was trained as", async () => {
+    const read = await readBack(saelens, drawSae({ kind: "batchtopk", threshold: 0.7 }));
+    expect(read.activation).toEqual({ kind: "jumprelu", threshold: new Float32Array(m).fill(0.7) });
+    expect(read.origin.architecture).toBe("jumprelu, trained as batchtopk");
+    const origin = { dialect: "none", architecture: "matryoshka_batchtopk" };
+    const matryoshka = await readBack(saelens, {
+      ...drawSae({ kind: "batchtopk", threshold: 0.7 }),
+      origin,
+    });
+    expect(matryoshka.origin.architecture).toBe("jumprelu, trained as matryoshka_batchtopk");
+  });
+
+  test("writes a gate that openSae() reads back to one part in a million", async () => {
+    const random = seededRandom(5);
+    const uniform = (low: number, high: number) => low + (high - low) * random();
+    for (let draw = 0; draw < 200; draw++) {
+      const sae = drawSae({
+        kind: "gated",
+        magnitudeScale: Float32Array.from({ length: m }, () => 10 ** uniform(-4, 4)),
+        magnitudeOffset: Float32Array.from({ length: m }, () => uniform(-2, 2)),
+      });
+      const read = await readBack(saelens, sae);
+      if (sae.activation.kind !== "gated" || read.activation.kind !== "gated") throw new Error("not gated");
+      const { magnitudeScale, magnitudeOffset } = sae.activation;
+      for (let j = 0; j < m; j++) {
+        const [scale, offset] = [read.activation.magnitudeScale[j], read.activation.magnitudeOffset[j]];
+        expect(Math.abs(scale - magnitudeScale[j])).toBeLessThan(1e-6 * magnitudeScale[j]);
+        // The file holds the offset plus the gate's bias times the scale, and rounds their sum.
+        const largest = Math.max(Math.abs(magnitudeOffset[j]), Math.abs(sae.encoderBias[j]) * scale);
+        expect(Math.abs(offset - magnitudeOffset[j])).toBeLessThan(1e-6 * largest);
+      }
+      expect(weightsOf(read)).toEqual(weightsOf(sae));
     }
   });
 
@@ -138,11 +180,30 @@ test.each([gemmaScope, dictionaryLearning])("the $name writer refuses a normalis
   expect(() => writer.write(drawSae(jumprelu, { kind: "layer-norm" }))).toThrow(UnsupportedError);
 });
 
-test.each(saeWriters)("the $name writer refuses activations that are not in threshold form", (writer) => {
-  for (const activation of everyActivation(seededRandom(1), m)) {
-    if (activation.kind === "relu" || activation.kind === "jumprelu") continue;
-    expect(() => writer.write(drawSae(activation))).toThrow(UnsupportedError);
+test.each([gemmaScope, dictionaryLearning])(
+  "the $name writer refuses topk and gated, and names a way",
+  (writer) => {
+    const [, , topk, , gated] = everyActivation(seededRandom(1), m);
+    for (const [activation, way] of [
+      [topk, /saelens.*topkThreshold/],
+      [gated, /saelens.*toThresholdForm/],
+    ] as const) {
+      expect(() => writer.write(drawSae(activation))).toThrow(UnsupportedError);
+      expect(() => writer.write(drawSae(activation))).toThrow(way);
+      expect(() => writer.write(drawSae(activation))).toThrow(writer.name);
+    }
+  },
+);
+
+test("every writer gives each latent the one threshold of batchtopk", async () => {
+  for (const writer of [saelens, gemmaScope]) {
+    const { activation } = await readBack(writer, drawSae({ kind: "batchtopk", threshold: 0.3 }));
+    expect(activation).toEqual({ kind: "jumprelu", threshold: new Float32Array(m).fill(0.3) });
   }
+  const same = { ...jumprelu, threshold: new Float32Array(m).fill(0.3) };
+  expect(await filesOf(dictionaryLearning, drawSae({ kind: "batchtopk", threshold: 0.3 }))).toEqual(
+    await filesOf(dictionaryLearning, drawSae(same)),
+  );
 });
 
 test.each([saelens, gemmaScope])("the $name writer folds an input bias of its own", async (writer) => {
