@@ -45,3 +45,12 @@ export function randomDirection(random: Random, out: Float32Array): void {
   const scale = 1 / Math.sqrt(squares);
   for (let i = 0; i < out.length; i++) out[i] = out[i] * scale;
 }
+
+/** Put `items` in an order drawn uniformly from all orders, in place (Fisher and Yates). Gives the same `items`. */
+export function shuffle<Items extends unknown[] | Int32Array>(items: Items, random: Random): Items {
+  for (let i = items.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1));
+    [items[i], items[j]] = [items[j], items[i]];
+  }
+  return items;
+}

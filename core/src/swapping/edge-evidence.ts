@@ -10,7 +10,7 @@ import { dot } from "../linalg/dot.ts";
 import { rowNormsSquared } from "../linalg/norm.ts";
 import { type Matrix, row } from "../tensor/matrix.ts";
 import type { SparseCode } from "../tensor/sparse-code.ts";
-import { transposeCode } from "../tensor/transpose-code.ts";
+import { transposeCode, transposer } from "../tensor/transpose-code.ts";
 import type { Edge } from "./families.ts";
 
 /**
@@ -86,9 +86,10 @@ export function addEvidence(
   sums.tokens += smaller.rows;
   addMoments(sums.smaller, smaller);
   addMoments(sums.larger, larger);
-  const host = transposeCode(smaller);
+  const turn = transposer(smaller);
+  const host = turn(smaller.values);
   const donor = transposeCode(larger);
-  const projected = transposeCode({ ...smaller, values: projections }).values;
+  const projected = turn(projections).values;
   for (let e = 0; e < edges.length; e++) {
     const { smaller: i, larger: j } = edges[e];
     const [hostEnd, donorEnd] = [host.offsets[i + 1], donor.offsets[j + 1]];

@@ -97,7 +97,8 @@ function emptyBatch(start: number, rows: number, d: number): Required<Activation
   };
 }
 
-function documentStart(index: number): number {
+/** Row of the sample that is the first of document `index`. */
+export function documentStart(index: number): number {
   const position = index % DOCUMENT_LENGTHS.length;
   let start = ((index - position) / DOCUMENT_LENGTHS.length) * CYCLE_ROWS;
   for (let i = 0; i < position; i++) start += DOCUMENT_LENGTHS[i];

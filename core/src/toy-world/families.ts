@@ -24,10 +24,14 @@ export interface Variant {
 
 /** Features that occur together. A token has at most one variant of a family. */
 export interface Family {
-  readonly kind: FamilyKind;
   /** Mean share of the tokens on which the family occurs. */
   readonly rate: number;
   readonly variants: readonly Variant[];
+}
+
+/** A family of a world whose SAEs are planted. */
+export interface PlantedFamily extends Family {
+  readonly kind: FamilyKind;
 }
 
 const FLAT_RATE = 0.021;
@@ -35,14 +39,14 @@ const HIERARCHY_RATE = 0.042;
 const SPLIT_SHARES = [0.31, 0.26, 0.23, 0.2];
 
 /** The families of a toy world, in which features are numbered from 0 in the order they are first named. */
-export function drawFamilies(random: Random): Family[] {
+export function drawFamilies(random: Random): PlantedFamily[] {
   let features = 0;
   const feature = () => features++;
   const strength = (low: number, high: number) => ({
     feature: feature(),
     strength: low + (high - low) * random(),
   });
-  const families: Family[] = [];
+  const families: PlantedFamily[] = [];
   const add = (kind: FamilyKind, count: number, topRate: number, variants: () => Variant[]) => {
     for (let rank = 0; rank < count; rank++)
       families.push({ kind, rate: topRate * ((rank + 3) / 3) ** -0.3, variants: variants() });

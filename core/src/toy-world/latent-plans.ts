@@ -1,5 +1,5 @@
 import type { Random } from "../linalg/random.ts";
-import type { Family } from "./families.ts";
+import type { Family, PlantedFamily } from "./families.ts";
 
 /** What a latent of the larger SAE was planted as. */
 export interface PlantedLatent {
@@ -42,14 +42,14 @@ export interface LatentPlan {
 const GENERAL_READING = 0.25;
 
 /** The latents of the smaller SAE: one for every general feature but those of `missing` families. */
-export function planSmaller(families: readonly Family[]): LatentPlan[] {
+export function planSmaller(families: readonly PlantedFamily[]): LatentPlan[] {
   return families
     .filter(({ kind }) => kind !== "missing")
     .flatMap((family) => generalsOf(family).map((feature) => planGeneral("copy", feature, [], 0)));
 }
 
 /** The latents of the larger SAE, family by family. */
-export function planLarger(families: readonly Family[], random: Random): LatentPlan[] {
+export function planLarger(families: readonly PlantedFamily[], random: Random): LatentPlan[] {
   const turn = () => 0.05 + 0.3 * random();
   return families.flatMap((family): LatentPlan[] => {
     const generals = generalsOf(family);

@@ -1,6 +1,6 @@
 import type { ActivationSource } from "../activations/activation-source.ts";
 import { UnsupportedError } from "../errors.ts";
-import { type Random, randomDirection, seededRandom } from "../linalg/random.ts";
+import { randomDirection, seededRandom, shuffle } from "../linalg/random.ts";
 import type { Sae } from "../sae/sae.ts";
 import type { Matrix } from "../tensor/matrix.ts";
 import { unionOfBases } from "./directions.ts";
@@ -96,12 +96,4 @@ function truthOf({ kind, direction, description }: LatentPlan, latentOf: Map<num
   const features = direction.map(({ feature }) => feature);
   const sources = features.flatMap((feature) => latentOf.get(feature) ?? []);
   return { kind, features, sources, description };
-}
-
-function shuffle<T>(items: T[], random: Random): T[] {
-  for (let i = items.length - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1));
-    [items[i], items[j]] = [items[j], items[i]];
-  }
-  return items;
 }
