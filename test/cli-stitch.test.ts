@@ -195,3 +195,113 @@ describe("stitch", () => {
     expect((await saestitch(...words, "--force")).code).toBe(0);
   });
 });
+
+describe("stitch --boosted", () => {
+  const boost = () => join(out("boost"), "24");
+  const codesOf = (stderr: string, location: string) =>
+    /in (\S+), (encoded now|read)/.exec(
+      stderr.split("\n").find((line) => line.startsWith(`codes of ${location}:`))!,
+    )!;
+  const train = (to: string, ...words: string[]) =>
+    saestitch(
+      "train",
+      "--activations",
+      world.activations,
+      "--widths",
+      "24",
+      "--k",
+      "4",
+      "--steps",
+      "60",
+      ...words,
+      "--out",
+      to,
+    );
+
+  beforeAll(async () => {
+    expect((await train(out("boost"), "--residual-of", world.smaller)).code).toBe(0);
+  });
+
+  test("enters the smallest SAE and one trained on what that leaves as one rival, measured over both passes", async () => {
+    const document = await stitched("--latents", "150", "--out", out("beside"), "--boosted", boost());
+    const smallest = (await readSae(world.smaller)).decoder.rows;
+    expect(document.boosted).toMatchObject([{ location: boost(), latents: 24, residualOf: world.smaller }]);
+    expect(document.rivals).toEqual([]);
+    const rows = document.comparison.filter(({ method }: { method: string }) => method === "boosted");
+    expect(rows.map(({ refit }: { refit: string }) => refit)).toEqual(["none", "bias", "decoder"]);
+    for (const { location, latents, notes } of rows) {
+      expect([location, latents]).toEqual([boost(), smallest + 24]);
+      expect(notes).toContain(`${smallest + 24} latents, not 150`);
+    }
+    expect(new Set(document.latents.map(({ source }: { source: string }) => source))).toEqual(
+      new Set([world.smaller, world.larger]),
+    );
+    const record = JSON.parse(await readFile(join(out("beside"), "stitch.json"), "utf8"));
+    expect(record.recipe.options.boosted).toBe(boost());
+    expect(record.recipe.inputs.saes).toHaveLength(3);
+    expect(await readFile(join(out("beside"), "stitch.svg"), "utf8")).toContain("boosted");
+
+    // x − x̂ of the smallest, read by the other: the record of its training has the same, over all documents.
+    const { sae } = JSON.parse(await readFile(join(boost(), "training.json"), "utf8"));
+    expect(rows[0].mse / sae.mse).toBeGreaterThan(0.8);
+    expect(rows[0].mse / sae.mse).toBeLessThan(1.25);
+  });
+
+  test("keeps its codes apart from those over the activations themselves", async () => {
+    const words = ["stitch", ...pair, "--latents", "20", "--out", out("apart"), "--force"];
+    const boosted = await saestitch(...words, "--boosted", boost());
+    const rival = await saestitch(...words, "--rivals", boost());
+    const again = await saestitch(...words, "--boosted", boost());
+    const [one, other, same] = [boosted, rival, again].map(({ stderr }) => codesOf(stderr, boost()));
+    expect(other[1]).not.toBe(one[1]);
+    expect(same.slice(1)).toEqual([one[1], "read"]);
+    expect(again.stdout).toBe(boosted.stdout);
+    expect(boosted.stdout).toContain("boosted SAE");
+  });
+
+  test("gives a TopK SAE the threshold that fits what it reads, and without a record takes it on trust", async () => {
+    const folder = out("topk-boost");
+    await writeSae(folder, await readSae(boost()));
+    const config = JSON.parse(await readFile(join(folder, "cfg.json"), "utf8"));
+    await writeFile(join(folder, "cfg.json"), JSON.stringify({ ...config, architecture: "topk", k: 4 }));
+    const document = await stitched("--latents", "20", "--out", out("topk-beside"), "--boosted", folder);
+    const [{ location, k, l0 }] = document.thresholdForms;
+    expect([location, k, l0.before]).toEqual([folder, 4, 4]);
+    expect(Math.abs(l0.after - 4)).toBeLessThan(0.1);
+    expect(document.boosted[0].variant).toMatch(/^threshold /);
+    const { stderr } = await saestitch(
+      "stitch",
+      ...pair,
+      "--latents",
+      "20",
+      "--out",
+      out("trusted"),
+      "--boosted",
+      folder,
+    );
+    expect(stderr).toContain(
+      `warning: ${folder}: no training.json says what it was trained on; taken for what ${world.smaller} leaves`,
+    );
+  });
+
+  test("refuses an SAE that was trained on what another leaves, or on activations", async () => {
+    expect((await train(out("plain"))).code).toBe(0);
+    const swapped = [world.larger, world.smaller, "--activations", world.activations];
+    for (const [words, complaint] of [
+      [[...swapped, "--boosted", boost()], `was trained on what ${world.smaller} leaves`],
+      [[...pair, "--boosted", join(out("plain"), "24")], "was trained on activations"],
+    ] as const) {
+      const { code, stdout, stderr } = await saestitch(
+        "stitch",
+        ...words,
+        "--latents",
+        "20",
+        "--out",
+        out("other-host"),
+      );
+      expect([code, stdout]).toEqual([1, ""]);
+      expect(stderr).toContain(complaint);
+    }
+    expect(await readdir(world.folder)).not.toContain("other-host");
+  });
+});

@@ -1,9 +1,8 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { parquetReadObjects } from "hyparquet";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { documentedFields } from "./cli-documented-fields.ts";
-import { type Finished, start, type WorldOnDisk, writeWorld } from "./cli-world.ts";
+import { type Finished, parquetRows, start, type WorldOnDisk, writeWorld } from "./cli-world.ts";
 
 let world: WorldOnDisk;
 let pair: string[];
@@ -24,12 +23,6 @@ async function json(...words: string[]) {
   const { code, stdout, stderr } = await saestitch(...words, "--json");
   expect([code, stderr.includes("Error")]).toEqual([0, false]);
   return JSON.parse(stdout);
-}
-
-async function parquetRows(path: string) {
-  const bytes = await readFile(path);
-  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
-  return parquetReadObjects({ file });
 }
 
 /** The fields of a document, and those that docs/stitch-output.md describes for the command. */

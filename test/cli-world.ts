@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { encodeSafetensors, makeToyWorld, type Sae, type TensorToWrite } from "@saestitch/core";
+import { parquetReadObjects } from "hyparquet";
 
 /** The built command line; `npm test` builds it first. */
 export const program = fileURLToPath(new URL("../cli/bin/saestitch.js", import.meta.url));
@@ -110,4 +111,11 @@ export async function writeSae(
 /** Write a safetensors file. */
 export async function writeTensors(path: string, tensors: readonly TensorToWrite[]): Promise<void> {
   await writeFile(path, Buffer.concat([...encodeSafetensors(tensors)]));
+}
+
+/** The rows of a Parquet file. */
+export async function parquetRows(path: string) {
+  const bytes = await readFile(path);
+  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
+  return parquetReadObjects({ file });
 }

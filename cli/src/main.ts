@@ -34,6 +34,18 @@ const commands: Readonly<Record<string, { readonly summary: string; load(): Prom
     summary: "Compare how well, and how sparsely, several SAEs reconstruct one sample",
     load: async () => (await import("./commands/evaluate.ts")).evaluate,
   },
+  train: {
+    summary: "Train SAEs of several widths on activations, in one pass",
+    load: async () => (await import("./commands/train.ts")).train,
+  },
+  meta: {
+    summary: "Train a meta-SAE, which writes the latents of an SAE as sums of a few meta-latents",
+    load: async () => (await import("./commands/meta.ts")).meta,
+  },
+  decompose: {
+    summary: "Show which meta-latents a latent is made of",
+    load: async () => (await import("./commands/decompose.ts")).decompose,
+  },
   demo: {
     summary: "Label a small made-up world whose truth is known, and say how right the labels are",
     load: async () => (await import("./commands/demo.ts")).demo,

@@ -8,7 +8,7 @@ export { usableRows } from "./activations/usable-rows.ts";
 export type { CodePrecision } from "./codes/code-file.ts";
 export { codeSample, stretchRows } from "./codes/code-sample.ts";
 export type { CodeStore, Stretch } from "./codes/code-store.ts";
-export type { CodedBatch, CodedSample } from "./codes/coded-sample.ts";
+export type { CodedBatch, CodedSample, ResidualReading } from "./codes/coded-sample.ts";
 export { memoryCodeStore } from "./codes/memory-code-store.ts";
 export * from "./errors.ts";
 
@@ -63,8 +63,27 @@ export { decodeLabelSums, encodeLabelSums } from "./labelling/label-sums-file.ts
 export { checkWidths, emptyLabelSums, measureInsertion, type Pair } from "./labelling/measure-insertion.ts";
 export { type Effect, type Verdict, verdicts } from "./labelling/verdict.ts";
 export { normal, type Random, randomDirection, seededRandom } from "./linalg/random.ts";
+export {
+  compareMetaSae,
+  comparisonParts,
+  explainRandomDirections,
+  type MetaComparison,
+  type Replacement,
+} from "./meta-sae/compare-meta-sae.ts";
+export { decompose, type Part, strongestParts } from "./meta-sae/decompose.ts";
+export { type DirectionFit, directionFit } from "./meta-sae/direction-fit.ts";
+export {
+  type MetaRecipe,
+  type MetaRecipeName,
+  type MetaTraining,
+  metaRecipes,
+  metaTraining,
+} from "./meta-sae/meta-recipe.ts";
+export { trainMetaSae } from "./meta-sae/train-meta-sae.ts";
+export { directionRow, type UnitDirections, unitDirections } from "./meta-sae/unit-directions.ts";
 export { type MeasuredReconstruction, measureReconstruction } from "./metrics/measure-reconstruction.ts";
 export * from "./metrics/reconstruction.ts";
+export * from "./metrics/recovered-directions.ts";
 export { checkComparable } from "./sae/comparable.ts";
 export type { Dialect, SaeFiles } from "./sae/dialects/dialect.ts";
 export type { SaeFileToWrite, SaeWriter } from "./sae/dialects/writer.ts";
@@ -110,3 +129,14 @@ export type { SparseCode } from "./tensor/sparse-code.ts";
 export { transposeCode } from "./tensor/transpose-code.ts";
 export type { PlantedLatent } from "./toy-world/latent-plans.ts";
 export * from "./toy-world/toy-world.ts";
+export * from "./toy-world/training-world.ts";
+export type { Architecture } from "./training/architecture.ts";
+export { decodeTraining, encodeTraining, type TrainingSettings } from "./training/checkpoint.ts";
+export { defaultTrainingData, defaultTrainingOptions } from "./training/default-options.ts";
+export * from "./training/divergence-error.ts";
+export { residualActivations } from "./training/residual-activations.ts";
+export { startTraining, trainSteps } from "./training/train.ts";
+export { trainedSae } from "./training/trained-sae.ts";
+export type { TrainingOptions } from "./training/training-options.ts";
+export type { StepReport, TrainingData, TrainingRun } from "./training/training-run.ts";
+export type { Parameter, TrainingState } from "./training/training-state.ts";

@@ -11,6 +11,8 @@ export interface Option<Value> {
   readonly isRequired?: boolean;
   /** Turn the text into a value. Throws {@link UsageError} with a message that says what was wanted. */
   readonly parse: (text: string) => Value;
+  /** The value of an option given several times, from what it was and its next value; without this the last value counts. */
+  join?(before: Value, next: Value): Value;
 }
 
 /** The options of a command by their names, without dashes, in the order of the help text. */
@@ -33,15 +35,19 @@ export function text(placeholder: string, help: string): Option<string | undefin
 
 /** The same option, without which the command refuses to run. */
 export function required<Value>(option: Option<Value | undefined>): Option<Value> {
-  const { parse, placeholder, help } = option;
   return {
-    placeholder,
-    help,
+    ...(option as Option<Value>),
     isRequired: true,
     // Never seen: parsing refuses a command line without the option.
     fallback: undefined as Value,
-    parse: parse as (text: string) => Value,
   };
+}
+
+/** The same option, whose values are taken together when it is given several times. */
+export function repeatable<Item>(
+  option: Option<readonly Item[] | undefined>,
+): Option<readonly Item[] | undefined> {
+  return { ...option, join: (before = [], next = []) => [...new Set([...before, ...next])] };
 }
 
 /** An option whose value is one of a few words. */
@@ -75,13 +81,55 @@ export function wholeNumber<Fallback extends number | undefined>(
     help: fallback === undefined ? help : `${help} (default ${fallback})`,
     fallback,
     parse: (value) => {
-      const number = Number(value.replaceAll("_", ""));
-      if (value.trim() === "" || !Number.isSafeInteger(number) || number < least) {
+      const number = readWholeNumber(value, least);
+      if (number === undefined)
         throw new UsageError(`must be a whole number of at least ${least}, not "${value}"`);
-      }
       return number;
     },
   };
+}
+
+/** An option whose value is several whole numbers of at least `least`, no two alike, separated by commas. */
+export function wholeNumbers(
+  placeholder: string,
+  least: number,
+  help: string,
+): Option<readonly number[] | undefined> {
+  return list(
+    placeholder,
+    `whole numbers of at least ${least}`,
+    (item) => readWholeNumber(item, least),
+    help,
+  );
+}
+
+/** An option whose value is several numbers, no two alike, separated by commas; `read` gives undefined for what is not one of those `wanted`. */
+export function list(
+  placeholder: string,
+  wanted: string,
+  read: (item: string) => number | undefined,
+  help: string,
+): Option<readonly number[] | undefined> {
+  return {
+    placeholder,
+    help,
+    fallback: undefined,
+    parse: (value) =>
+      value.split(",").map((item, i, items) => {
+        const number = read(item);
+        if (number === undefined)
+          throw new UsageError(`must be ${wanted}, separated by commas, not "${value}"`);
+        if (items.slice(0, i).some((earlier) => read(earlier) === number))
+          throw new UsageError(`must not name ${number} twice: "${value}"`);
+        return number;
+      }),
+  };
+}
+
+function readWholeNumber(text: string, least: number): number | undefined {
+  const number = Number(text.replaceAll("_", ""));
+  const isOne = text.trim() !== "" && Number.isSafeInteger(number) && number >= least;
+  return isOne ? number : undefined;
 }
 
 /** An option whose value is a number that `accepts` takes; `wanted` says in words which those are. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { choice, decimal, flag, required, text, wholeNumber } from "./option.ts";
+import { choice, decimal, flag, repeatable, required, text, wholeNumber, wholeNumbers } from "./option.ts";
 import { parseArguments } from "./parse-arguments.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -33,6 +33,12 @@ test("parseArguments() takes values after a space or an equals sign, in any plac
   );
   expect(operands).toEqual(["x"]);
   expect(options).toEqual({ out: "d", quiet: true, seed: 1000, rate: 0.25, mode: "fast" });
+});
+
+test("parseArguments() joins the values of a repeatable option, each once", () => {
+  const several = { at: required(repeatable(wholeNumbers("N,…", 0, "Where"))) };
+  const { options } = parseArguments(["--at", "3,1", "--at=4", "--at", "1"], [], several);
+  expect(options.at).toEqual([3, 1, 4]);
 });
 
 test("parseArguments() takes what follows two dashes for operands", () => {

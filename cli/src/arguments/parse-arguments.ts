@@ -11,7 +11,7 @@ export interface ParsedArguments<Table extends OptionTable> {
 }
 
 /**
- * Read a command line by a command's operands and options. An option given twice has its last value; "--" ends the options.
+ * Read a command line by a command's operands and options. An option given twice has its last value, unless it joins them; "--" ends the options.
  *
  * Throws {@link UsageError} for unknown options (naming the nearest), missing or unparsable values, and a wrong number of operands.
  */
@@ -39,7 +39,10 @@ export function parseArguments<Table extends OptionTable>(
   for (const token of tokens) {
     if (token.kind === "positional") given.push(token.value);
     if (token.kind === "option") {
-      values[token.name] = optionValue(token, table);
+      const value = optionValue(token, table);
+      const { join } = table[token.name];
+      values[token.name] =
+        join !== undefined && named.has(token.name) ? join(values[token.name], value) : value;
       named.add(token.name);
     }
   }

@@ -1,5 +1,4 @@
 import { cosineFamilies, measureFamilies } from "@saestitch/core";
-import { openKernels } from "@saestitch/core/node";
 import { defineCommand } from "../arguments/command.ts";
 import { decimal, flag, type OptionValues, text } from "../arguments/option.ts";
 import { UsageError } from "../arguments/usage-error.ts";
@@ -10,14 +9,13 @@ import { familyOptions } from "../families/family-options.ts";
 import { familiesOutput, writeFamilies } from "../families/write-families.ts";
 import { codeOptions } from "../inputs/code-options.ts";
 import { openCodes } from "../inputs/open-codes.ts";
-import { type Inputs, readingRecord, withInputs } from "../inputs/open-inputs.ts";
-import { openSaeInput } from "../inputs/open-sae-input.ts";
+import { announceWarnings, type Inputs, readingRecord, withInputs } from "../inputs/open-inputs.ts";
 import type { HashedFile } from "../inputs/provenance.ts";
 import { readingOptions, sampleOptions } from "../inputs/sample-options.ts";
+import { withSaes } from "../inputs/with-saes.ts";
 import { announceFiles } from "../output/announce-files.ts";
 import { type OutputFolder, openOutputFolder } from "../output/output-folder.ts";
 import { layoutWidth, writeAll } from "../terminal/output-stream.ts";
-import { progressMode, startProgress } from "../terminal/progress.ts";
 import { styleFor } from "../terminal/style.ts";
 
 const options = {
@@ -85,23 +83,13 @@ async function geometricFamilies(
   options: FamiliesOptions,
   context: Context,
 ): Promise<void> {
-  const kernels = await openKernels(options.threads === undefined ? {} : { threads: options.threads });
-  try {
-    const [smaller, larger] = await Promise.all(
-      addresses.map((address) =>
-        openSaeInput(address, {
-          stderr: context.stderr,
-          startProgress: (work) =>
-            startProgress(context.stderr, work, { mode: progressMode(context.stderr, options) }),
-        }),
-      ),
-    );
+  await withSaes(addresses, options, context, async ({ saes, kernels }) => {
+    announceWarnings(saes, context.stderr);
+    const [smaller, larger] = saes;
     const { cosine } = options;
     const found = await cosineFamilies(smaller.sae, larger.sae, kernels, { cosine });
     await print({ smaller, larger, cosine, found }, options, context);
-  } finally {
-    await kernels.close();
-  }
+  });
 }
 
 async function measuredFamilies(

@@ -18,7 +18,6 @@ import {
   type CheckpointKey,
   checkpointKey,
   readCheckpoint,
-  resumeCommand,
   writeCheckpoint,
 } from "../labelling/checkpoint.ts";
 import type { LabelRun } from "../labelling/label-run.ts";
@@ -26,6 +25,7 @@ import { measurePair } from "../labelling/measure-pair.ts";
 import { printLabelRun } from "../labelling/print-label-run.ts";
 import { labelOutput, writeLabelRun } from "../labelling/write-label-run.ts";
 import { exists, type OutputFolder, openOutputFolder } from "../output/output-folder.ts";
+import { resumeCommand } from "../output/resume-command.ts";
 
 const options = {
   ...readingOptions,

@@ -27,6 +27,7 @@ import { inputRecord } from "../inputs/sae-record.ts";
 import { readingOptions } from "../inputs/sample-options.ts";
 import { InterruptedError } from "../interruption.ts";
 import { checkReplaceable, replaceFolder } from "../output/replace-folder.ts";
+import { withBoosted } from "../stitching/boosted-input.ts";
 import { STITCH_SCHEMA, type StitchRun, stitchDocument } from "../stitching/stitch-document.ts";
 import { stitchPicture } from "../stitching/stitch-picture.ts";
 import { stitchReport } from "../stitching/stitch-report.ts";
@@ -59,6 +60,10 @@ const options = {
   ),
   cosine: cosineOption("Below this cosine a latent counts as novel, where the threshold decides"),
   rivals: text("SAE,…", "Trained SAEs to compare with, separated by commas; no latents are taken from them"),
+  boosted: text(
+    "SAE",
+    "An SAE trained on what the smallest SAE leaves (train --residual-of); competes together with that one",
+  ),
   layout: choice(
     saeWriters.map(({ name }) => name),
     "saelens",
@@ -94,6 +99,10 @@ export const stitch = defineCommand({
         "stitch sae-256 sae-1024 --activations acts --latents 512 --l0 8.6 --rivals sae-512 --decoder refit --out stitched",
     },
     {
+      does: "Beside the smallest SAE and one trained on what it leaves",
+      command: "stitch sae-256 sae-1024 --activations acts --latents 512 --boosted boost/256 --out stitched",
+    },
+    {
       does: "The published recipe",
       command: "stitch sae-256 sae-512 --activations acts --method threshold --out stitched",
     },
@@ -119,8 +128,10 @@ async function stitchInputs(
   context: Context,
 ): Promise<void> {
   const started = new Date();
-  const { saes, forms } = await inThresholdForm(opened, options);
-  const inputs: Inputs = { ...opened, saes };
+  const gathered =
+    options.boosted === undefined ? opened : await withBoosted(opened, options.boosted, context.stderr);
+  const { saes, forms } = await inThresholdForm(gathered, options);
+  const inputs: Inputs = { ...gathered, saes };
   const { latents, l0, method, decoder, cosine, seed } = options;
   const { stitched, activationFiles } = await context.interruption.during(async (signal) => {
     const codes = await openCodes(inputs, options, { context, signal });
@@ -156,6 +167,7 @@ async function stitchInputs(
   const run: StitchRun = {
     saes,
     candidates,
+    ...(inputs.residualOf !== undefined && { residualOf: inputs.residualOf }),
     sample: inputs.sample,
     budget: { latents: latents ?? null, l0: l0 ?? null },
     thresholdForms: forms,
@@ -186,7 +198,8 @@ async function writeStitched(
     readonly context: Context;
   },
 ): Promise<void> {
-  const { method, latents = null, l0 = null, decoder, cosine, rivals = null, layout, seed, out } = options;
+  const { method, latents = null, l0 = null, decoder, cosine, layout, seed, out } = options;
+  const { rivals = null, boosted = null } = options;
   const writer = saeWriters.find(({ name }) => name === layout) as SaeWriter;
   const record = {
     ...stitchDocument(run),
@@ -202,6 +215,7 @@ async function writeStitched(
         decoder,
         cosine,
         rivals,
+        boosted,
         layout,
         seed,
         ...readingRecord(options, inputs),

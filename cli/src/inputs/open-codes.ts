@@ -6,6 +6,7 @@ import {
   codeSample,
   foldInputScale,
   memoryCodeStore,
+  type ResidualReading,
   type Sae,
 } from "@saestitch/core";
 import { codeFolderPath, openCodeFolder } from "@saestitch/core/node";
@@ -17,7 +18,7 @@ import { saestitchVersion } from "../version.ts";
 import type { codeOptions } from "./code-options.ts";
 import { hashOfHashes } from "./hash-source.ts";
 import { type Inputs, readingRecord } from "./open-inputs.ts";
-import type { HashedFile } from "./provenance.ts";
+import type { HashedFile, SaeInput } from "./provenance.ts";
 import type { ReadingOptions } from "./sample-options.ts";
 
 /** The codes of the SAEs over the sample, and what they were made from. */
@@ -38,17 +39,17 @@ export async function openCodes(
   options: ReadingOptions & OptionValues<typeof codeOptions>,
   { context, signal }: { readonly context: Context; readonly signal: AbortSignal },
 ): Promise<OpenCodes> {
-  const { sample, kernels } = inputs;
+  const { saes, residualOf = [], sample, kernels } = inputs;
   const activationFiles = await sample.hashFiles(inputs.startProgress);
   const precision = options["code-precision"];
   const { column, excludeTokens, skipNonFinite, activationScale } = readingRecord(options, inputs);
   const stores = await Promise.all(
-    inputs.saes.map(async ({ hash, variant = "" }) => {
+    saes.map(async ({ hash }, s) => {
       if (options.codes === "memory") return countWrites(memoryCodeStore());
       const key = {
         version: saestitchVersion,
         sae: String(hash),
-        variant,
+        variant: keyVariant(saes, residualOf, s),
         activations: hashOfHashes(activationFiles),
         column: JSON.stringify(column),
         excludeTokens: JSON.stringify(excludeTokens),
@@ -61,10 +62,10 @@ export async function openCodes(
     }),
   );
   const coded = codeSample(
-    inputs.saes.map(({ sae }) => withoutInputScale(sae)),
+    saes.map(({ sae }) => withoutInputScale(sae)),
     sample.source,
     kernels,
-    { stores: stores.map(({ store }) => store), end: sample.rows, skipNonFinite },
+    { stores: stores.map(({ store }) => store), end: sample.rows, skipNonFinite, residualOf },
   );
   return {
     coded: stoppable(coded, signal, options.codes === "memory"),
@@ -73,11 +74,19 @@ export async function openCodes(
       stores.forEach(({ store, written }, s) => {
         const origin = written() === 0 ? "read; nothing was encoded again" : "encoded now";
         context.stderr.write(
-          `codes of ${inputs.saes[s].location}: ${formatBytes(store.bytes)} in ${store.location}, ${origin}\n`,
+          `codes of ${saes[s].location}: ${formatBytes(store.bytes)} in ${store.location}, ${origin}\n`,
         );
       });
     },
   };
+}
+
+/** What tells the codes of SAE number `s` from others of the same files: what was made of it, and what it reads. */
+function keyVariant(saes: readonly SaeInput[], residualOf: ResidualReading, s: number): string {
+  const { variant = "" } = saes[s];
+  const host = residualOf[s];
+  if (host === undefined) return variant;
+  return `${variant} on what ${saes[host].hash} leaves (${keyVariant(saes, residualOf, host)})`.trim();
 }
 
 /** The folder for what can be made again: $SAESTITCH_CACHE, else saestitch in the user's cache folder. */

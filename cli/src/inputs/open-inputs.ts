@@ -1,6 +1,7 @@
-import type { Kernels } from "@saestitch/core";
+import type { Kernels, ResidualReading } from "@saestitch/core";
 import { openKernels } from "@saestitch/core/node";
 import type { Context } from "../context.ts";
+import type { OutputStream } from "../terminal/output-stream.ts";
 import { progressMode, type StartProgress, startProgress } from "../terminal/progress.ts";
 import { applyActivationScale, estimateActivationScale } from "./activation-scale.ts";
 import { openSaeInput } from "./open-sae-input.ts";
@@ -12,6 +13,8 @@ import type { ReadingOptions } from "./sample-options.ts";
 export interface Inputs {
   /** In the order of their addresses; the factor of the activations is folded in where one was given. */
   readonly saes: readonly SaeInput[];
+  /** Which of them read what another leaves; absent when all read the activations. */
+  readonly residualOf?: ResidualReading;
   readonly sample: Sample;
   readonly kernels: Kernels;
   /** The factor given for SAEs that expect scaled activations, null where none was. */
@@ -37,8 +40,7 @@ export async function withInputs<Result>(
     const opened: SaeInput[] = [];
     for (const address of addresses)
       opened.push(await openSaeInput(address, { stderr, startProgress: start }));
-    for (const { sae, location } of opened)
-      for (const warning of sae.origin.warnings ?? []) stderr.write(`warning: ${location}: ${warning}\n`);
+    announceWarnings(opened, stderr);
     const { saes, factor } = await applyActivationScale(
       opened.map(({ sae }) => sae),
       options["activation-scale"],
@@ -59,6 +61,12 @@ export async function withInputs<Result>(
   } finally {
     for (const close of closers.reverse()) await close();
   }
+}
+
+/** Say on standard error what is to be known of some SAEs. */
+export function announceWarnings(saes: readonly SaeInput[], stderr: OutputStream): void {
+  for (const { sae, location } of saes)
+    for (const warning of sae.origin.warnings ?? []) stderr.write(`warning: ${location}: ${warning}\n`);
 }
 
 /** What `options` say of the reading of activations, as records and keys hold it. */

@@ -48,15 +48,6 @@ export function checkpointKey({
   };
 }
 
-/** The command that goes on where `commandLine` was interrupted, as one types it into a shell. */
-export function resumeCommand(commandLine: readonly string[]): string {
-  const words = commandLine.includes("--resume") ? commandLine : [...commandLine, "--resume"];
-  const quoted = words.map((word) =>
-    /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`,
-  );
-  return ["saestitch", ...quoted].join(" ");
-}
-
 /** Store what was measured so far. */
 export function writeCheckpoint(path: string, sums: LabelSums, key: CheckpointKey): Promise<void> {
   return writeAtomically(path, encodeLabelSums(sums, key));

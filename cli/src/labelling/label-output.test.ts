@@ -6,7 +6,7 @@ import { labelPicture } from "./label-picture.ts";
 import { labelReport, mostNovel } from "./label-report.ts";
 import type { LabelRun } from "./label-run.ts";
 import { latentsParquet } from "./latents-parquet.ts";
-import { compareWithTruth, correctnessTable } from "./planted-truth.ts";
+import { compareWithTruth, correctnessTable, plantedVerdicts, trainedVerdicts } from "./planted-truth.ts";
 
 const world = makeToyWorld({ documents: 40 });
 const plain = { width: 80, style: { bold: (text: string) => text, dim: (text: string) => text } };
@@ -149,21 +149,27 @@ test("labelReport() says so when there is nothing to predict and nothing novel",
 });
 
 test("compareWithTruth() counts by kind and verdict, and knows precision and recall", () => {
-  const planted = (kind: "novel" | "copy" | "split" | "absorbing") => ({
-    kind,
-    features: [],
-    sources: [],
-    description: "",
-  });
-  const truth = [planted("novel"), planted("novel"), planted("copy"), planted("split"), planted("absorbing")];
-  const correctness = compareWithTruth(truth, ["novel", "undecided", "novel", "reconstruction", "dead"]);
+  const truth = ["novel", "novel", "copy", "split", "absorbing"] as const;
+  const verdict = ["novel", "undecided", "novel", "reconstruction", "dead"] as const;
+  const correctness = compareWithTruth(truth, verdict, plantedVerdicts);
   expect(correctness).toMatchObject({ precision: 0.5, recall: 0.5, right: 2, latents: 5 });
   expect(correctness.confusion.absorbing).toEqual({ novel: 0, reconstruction: 0, undecided: 0, dead: 1 });
-  expect(correctnessTable(correctness)).toContain("2 of 5 right");
-  expect(compareWithTruth([planted("copy")], ["reconstruction"])).toMatchObject({
+  const names = { novel: "new", copy: "copy", split: "split", absorbing: "absorbing" };
+  const table = correctnessTable(correctness, "planted as", names);
+  expect(table).toContain("2 of 5 right; of novel: precision ↑ 0.500, recall ↑ 0.500");
+  expect(table).toMatch(/^new +1 +0 +1 +0$/m);
+  expect(compareWithTruth(["copy"], ["reconstruction"], plantedVerdicts)).toMatchObject({
     precision: null,
     recall: null,
   });
+});
+
+test("compareWithTruth() leaves kinds that have no right verdict out of every figure but the counts", () => {
+  const truth = ["novel", "known", "none", "none"] as const;
+  const verdict = ["novel", "reconstruction", "novel", "dead"] as const;
+  const correctness = compareWithTruth(truth, verdict, trainedVerdicts);
+  expect(correctness).toMatchObject({ precision: 1, recall: 1, right: 2, latents: 2 });
+  expect(correctness.confusion.none).toEqual({ novel: 1, reconstruction: 0, undecided: 0, dead: 1 });
 });
 
 test("labelReport() says what the standard errors rest on", () => {

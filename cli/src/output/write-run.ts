@@ -13,12 +13,16 @@ export interface RunRecord {
   readonly started: Date;
   /** Row of the sample at which this run went on from a checkpoint, 0 when it began anew. */
   readonly resumedAtRow?: number;
+  /** Step of a training at which it went on from a checkpoint, 0 when it began anew. */
+  readonly resumedAtStep?: number;
   /** Every option with its value, defaults filled in. */
   readonly options: Readonly<Record<string, unknown>>;
   /** What was read, by its role. */
   readonly inputs: Readonly<Record<string, InputRecord>>;
   /** Name of the kernels that computed. */
   readonly kernels: string;
+  /** Files of the result that lie in the folder already. */
+  readonly written?: readonly HashedFile[];
   /** The result in short. */
   readonly result: unknown;
 }
@@ -34,9 +38,20 @@ export interface InputRecord {
 export async function writeRun(
   folder: OutputFolder,
   files: Readonly<Record<string, Uint8Array | string>>,
-  { schema, commandLine, started, resumedAtRow, options, inputs, kernels, result }: RunRecord,
+  {
+    schema,
+    commandLine,
+    started,
+    resumedAtRow,
+    resumedAtStep,
+    options,
+    inputs,
+    kernels,
+    written = [],
+    result,
+  }: RunRecord,
 ): Promise<void> {
-  const outputs: HashedFile[] = [];
+  const outputs: HashedFile[] = [...written];
   for (const [name, content] of Object.entries(files)) {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
     await writeAtomically(folder.file(name), [bytes]);
@@ -48,6 +63,7 @@ export async function writeRun(
     started: started.toISOString(),
     finished: new Date().toISOString(),
     ...(resumedAtRow === undefined ? {} : { resumedAtRow }),
+    ...(resumedAtStep === undefined ? {} : { resumedAtStep }),
     versions: { saestitch: saestitchVersion, node: process.version, kernels },
     platform: `${process.platform} ${process.arch}`,
     options,

@@ -1,4 +1,4 @@
-import type { Method, Refit, RivalRow, Stitched, Verdict } from "@saestitch/core";
+import type { Method, Refit, ResidualReading, RivalRow, Stitched, Verdict } from "@saestitch/core";
 import { whose } from "@saestitch/core";
 import type { SaeInput, SampleRecord } from "../inputs/provenance.ts";
 import { finiteOrNull } from "../output/finite-or-null.ts";
@@ -18,10 +18,12 @@ export interface ThresholdForm {
 
 /** A stitched SAE, and what it was made from. */
 export interface StitchRun {
-  /** In the order of the pool: those that latents are chosen from first, then trained rivals. */
+  /** In the order of the pool: those that latents are chosen from first, then trained rivals, then those that boost others. */
   readonly saes: readonly SaeInput[];
   /** How many of `saes` latents are chosen from. */
   readonly candidates: number;
+  /** Which of `saes` boost others, reading what they leave; absent when none does. */
+  readonly residualOf?: ResidualReading;
   readonly sample: SampleRecord;
   readonly budget: { readonly latents: number | null; readonly l0: number | null };
   readonly thresholdForms: readonly ThresholdForm[];
@@ -31,7 +33,7 @@ export interface StitchRun {
 /** A row of the comparison, as documents have it. */
 export interface ComparisonRecord {
   readonly method: Method;
-  /** Where a trained SAE lies; null for the others. */
+  /** Where a trained SAE lies, or one that boosts others; null for the rest. */
   readonly location: string | null;
   /** What was fitted on the selection half. */
   readonly refit: Refit;
@@ -68,6 +70,8 @@ export interface StitchSummary {
   readonly saes: readonly SourceRecord[];
   /** Those that were only compared with. */
   readonly rivals: readonly SourceRecord[];
+  /** Those that boost others, and the location of the one whose residual each reads. */
+  readonly boosted: readonly (SourceRecord & { readonly residualOf: string })[];
   readonly activations: { readonly location: string; readonly rows: number };
   readonly excludedTokens: readonly number[];
   readonly halves: Stitched["halves"];
@@ -125,13 +129,17 @@ export interface StitchDocument extends StitchSummary {
 
 /** The document of a stitching without its latents and curves. */
 export function stitchSummary(run: StitchRun): StitchSummary {
-  const { stitched, saes, candidates, sample, budget, thresholdForms } = run;
+  const { stitched, saes, candidates, residualOf = [], sample, budget, thresholdForms } = run;
   const { comparison, halves, search, refitExchange, omitted } = stitched;
   const { report, trials } = search;
   return {
     schema: STITCH_SCHEMA,
     saes: saes.slice(0, candidates).map(saeRecord),
-    rivals: saes.slice(candidates).map(saeRecord),
+    rivals: saes.filter((_, s) => s >= candidates && residualOf[s] === undefined).map(saeRecord),
+    boosted: saes.flatMap((input, s) => {
+      const host = residualOf[s];
+      return host === undefined ? [] : [{ ...saeRecord(input), residualOf: saes[host].location }];
+    }),
     activations: { location: sample.location, rows: sample.rows },
     excludedTokens: sample.excludedTokens,
     halves,

@@ -11,6 +11,7 @@ const colours: Readonly<Record<Method, string>> = {
   random: "#a8a8a8",
   concatenation: "#66a182",
   trained: "#222222",
+  boosted: "#e39a2d",
 };
 
 const names: Readonly<Record<Method, string>> = {
@@ -19,6 +20,7 @@ const names: Readonly<Record<Method, string>> = {
   random: "random",
   concatenation: "concatenation",
   trained: "trained",
+  boosted: "boosted",
 };
 
 interface Dot {

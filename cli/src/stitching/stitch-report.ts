@@ -17,6 +17,7 @@ const methods: Readonly<Record<Method, string>> = {
   random: "random choice",
   concatenation: "concatenation",
   trained: "trained SAE",
+  boosted: "boosted SAE",
 };
 
 const refits: Readonly<Record<Refit, string>> = {

@@ -1,6 +1,12 @@
-import { type Kernels, measureReconstruction, topkThreshold, usableRows } from "@saestitch/core";
+import {
+  type ActivationSource,
+  type Kernels,
+  measureReconstruction,
+  residualActivations,
+  topkThreshold,
+  usableRows,
+} from "@saestitch/core";
 import type { Inputs } from "../inputs/open-inputs.ts";
-import type { Sample } from "../inputs/open-sample.ts";
 import type { SaeInput } from "../inputs/provenance.ts";
 import type { ReadingOptions } from "../inputs/sample-options.ts";
 import type { ThresholdForm } from "./stitch-document.ts";
@@ -8,28 +14,42 @@ import type { ThresholdForm } from "./stitch-document.ts";
 /** Rows that thresholds are found on, at most. */
 const MOST_ROWS = 65_536;
 
-/** The inputs with every TopK SAE in its threshold form, whose latents do not compete and so can be moved; and what that changed. */
+/** What an SAE reads, and how many rows of it count. */
+interface Reading {
+  readonly source: ActivationSource;
+  readonly rows: number;
+}
+
+/**
+ * The inputs with every TopK SAE in its threshold form, whose latents do not compete and so can be moved; and what that changed. An SAE
+ * that reads what another leaves gets the threshold that fits what the other leaves in its threshold form.
+ */
 export async function inThresholdForm(
-  { saes, sample, kernels }: Inputs,
+  { saes, residualOf = [], sample, kernels }: Inputs,
   options: ReadingOptions,
 ): Promise<{ readonly saes: readonly SaeInput[]; readonly forms: readonly ThresholdForm[] }> {
   const forms: ThresholdForm[] = [];
   const changed: SaeInput[] = [];
-  for (const input of saes) {
+  for (const [s, input] of saes.entries()) {
     const { activation } = input.sae;
     if (activation.kind !== "topk") {
       changed.push(input);
       continue;
     }
+    const host = residualOf[s];
+    const reading: Reading =
+      host === undefined
+        ? sample
+        : { source: residualActivations(changed[host].sae, sample.source, kernels), rows: sample.rows };
     const { sae, threshold } = await topkThreshold(
       input.sae,
-      () => usableActivations(sample, options),
+      () => usableActivations(reading, options),
       kernels,
       { mostRows: MOST_ROWS },
     );
     const [before, after] = [
-      await measure(input.sae, sample, kernels, options),
-      await measure(sae, sample, kernels, options),
+      await measure(input.sae, reading, kernels, options),
+      await measure(sae, reading, kernels, options),
     ];
     forms.push({
       location: input.location,
@@ -44,14 +64,14 @@ export async function inThresholdForm(
   return { saes: changed, forms };
 }
 
-async function* usableActivations({ source, rows }: Sample, options: ReadingOptions) {
+async function* usableActivations({ source, rows }: Reading, options: ReadingOptions) {
   for await (const batch of source.batches({ end: rows, batchRows: options["batch-rows"] }))
     yield usableRows(batch, source.location, { skipNonFinite: options["skip-nonfinite"] }).activations;
 }
 
 async function measure(
   sae: SaeInput["sae"],
-  { source, rows }: Sample,
+  { source, rows }: Reading,
   kernels: Kernels,
   options: ReadingOptions,
 ) {

@@ -14,10 +14,12 @@ function recording(mode: ProgressMode, columns = 80) {
       return true;
     },
   };
-  const work = { label: "labelling", unit: "rows", total: 1000, start: 200 };
+  let details: readonly string[] = [];
+  const work = { label: "labelling", unit: "rows", total: 1000, start: 200, details: () => details };
   const progress = startProgress(stream, work, { mode, now: () => time });
-  const at = (seconds: number, done: number) => {
+  const at = (seconds: number, done: number, ...below: string[]) => {
     time = 1000 * seconds;
+    details = below;
     progress.update(done);
   };
   return { written, progress, at };
@@ -66,6 +68,23 @@ test("plain lines come every five seconds, without control characters", () => {
     "labelling: 60 %  600 of 1,000 rows  80 rows/s  5 s left\n",
     "labelling: 90 %  900 of 1,000 rows  70 rows/s  1 s left\n",
   ]);
+});
+
+test("details are shown below, drawn over on a terminal and within its width", () => {
+  const moving = recording("line", 40);
+  moving.at(1, 300, "128 latents", "x".repeat(60));
+  moving.at(2, 400, "128 latents");
+  moving.progress.end();
+  expect(moving.written.map((text) => text.split("\n").slice(1))).toEqual([
+    ["  128 latents", `  ${"x".repeat(37)}`],
+    ["  128 latents"],
+    [],
+  ]);
+  expect(moving.written.map((text) => text.startsWith("\r\x1b[2A\x1b[J"))).toEqual([false, true, false]);
+  expect(moving.written[2]).toBe("\r\x1b[1A\x1b[J");
+  const plain = recording("lines");
+  plain.at(5, 600, "128 latents");
+  expect(plain.written).toEqual(["labelling: 60 %  600 of 1,000 rows  80 rows/s  5 s left\n  128 latents\n"]);
 });
 
 test("no progress writes nothing", () => {

@@ -8,12 +8,11 @@ export type ProgressMode = "line" | "lines" | "none";
 export interface Progress {
   /** Say how much is done now. */
   update(done: number): void;
-  /** Take the moving line away; nothing is shown afterwards. */
+  /** Take what moves away; nothing is shown afterwards. */
   end(): void;
 }
 
 const MILLISECONDS_BETWEEN_DRAWINGS = 100;
-const MILLISECONDS_BETWEEN_LINES = 5000;
 const LONGEST_BAR = 30;
 
 /** A piece of work as progress shows it. */
@@ -24,6 +23,10 @@ export interface Work {
   readonly total: number;
   /** What was done already when it begins; does not count towards the rate. */
   readonly start?: number;
+  /** Where there is no terminal: time between two lines. */
+  readonly secondsBetweenLines?: number;
+  /** Lines to show below, asked for whenever something is shown. */
+  readonly details?: () => readonly string[];
 }
 
 /** Begin to show the progress of a piece of work. */
@@ -39,15 +42,17 @@ export function progressMode(stream: OutputStream, { quiet = false, json = false
 /** Show how far work has come on `stream`: share, rate, time left. `now` is a clock in milliseconds. */
 export function startProgress(
   stream: OutputStream,
-  { label, unit, total, start = 0 }: Work,
+  { label, unit, total, start = 0, secondsBetweenLines = 5, details = () => [] }: Work,
   { mode, now = () => performance.now() }: { readonly mode: ProgressMode; readonly now?: () => number },
 ): Progress {
   if (mode === "none") return { update: () => {}, end: () => {} };
   const begun = now();
   let last = mode === "line" ? Number.NEGATIVE_INFINITY : begun;
-  let drawn = false;
+  /** Lines that were drawn and can be drawn over. */
+  let height = 0;
   let ended = false;
-  const interval = mode === "line" ? MILLISECONDS_BETWEEN_DRAWINGS : MILLISECONDS_BETWEEN_LINES;
+  const interval = mode === "line" ? MILLISECONDS_BETWEEN_DRAWINGS : 1000 * secondsBetweenLines;
+  const clear = () => (height > 1 ? `\r\x1b[${height - 1}A\x1b[J` : "\r\x1b[K");
 
   return {
     update(done) {
@@ -61,17 +66,19 @@ export function startProgress(
         worked: done - start,
         seconds: (time - begun) / 1000,
       });
+      const below = details().map((line) => `  ${line}`);
       if (mode === "lines") {
-        stream.write(`${label}: ${figures}\n`);
+        stream.write([`${label}: ${figures}`, ...below, ""].join("\n"));
         return;
       }
-      drawn = true;
       const room = (stream.columns ?? 80) - 1 - label.length - figures.length - 4;
       const bar = room < 5 ? "" : `${progressBar(done / total, Math.min(room, LONGEST_BAR))}  `;
-      stream.write(`\r\x1b[K${`${label}  ${bar}${figures}`.slice(0, (stream.columns ?? 80) - 1)}`);
+      const lines = [`${label}  ${bar}${figures}`, ...below];
+      stream.write(clear() + lines.map((line) => line.slice(0, (stream.columns ?? 80) - 1)).join("\n"));
+      height = lines.length;
     },
     end() {
-      if (drawn && !ended) stream.write("\r\x1b[K");
+      if (height > 0 && !ended) stream.write(clear());
       ended = true;
     },
   };

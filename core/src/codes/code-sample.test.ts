@@ -7,7 +7,7 @@ import { DataError, ShapeError, UnsupportedError } from "../errors.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import { referenceKernels } from "../kernels/reference-kernels.ts";
 import { seededRandom } from "../linalg/random.ts";
-import { encode, reconstruct } from "../sae/encode.ts";
+import { encode, reconstruct, residual } from "../sae/encode.ts";
 import type { Normalization, Sae } from "../sae/sae.ts";
 import { type Matrix, row, rowRange, zeros } from "../tensor/matrix.ts";
 import type { SparseCode } from "../tensor/sparse-code.ts";
@@ -247,6 +247,91 @@ describe("over several stretches", () => {
       [0, 256],
       [256, 300],
     ]);
+  });
+});
+
+describe("an SAE that reads what another leaves", () => {
+  const random = seededRandom(8);
+  const x = randomMatrix(random, 40, d, 1.5);
+  const source = inStretches(activationsInMemory(x));
+  const everyKind = everyActivation(random, 9).map((activation) => randomSae(random, d, 9, { activation }));
+  const hosts = everyKind.map((_, s) => (s === 0 ? undefined : s - 1));
+
+  test("has the codes of x − x̂ of that one, for every activation, and as often as there are such SAEs", async () => {
+    const sample = codeSample(everyKind, activationsInMemory(x), referenceKernels, { residualOf: hosts });
+    expect(sample.residualOf).toEqual(hosts);
+    const [batch] = await collect(sample);
+    expect(batch.activations).toEqual(x);
+    let read = x;
+    for (const [s, sae] of everyKind.entries()) {
+      const { code: _, ...expected } = await encode(sae, read, referenceKernels);
+      expect(batch.codes[s]).toEqual(expected);
+      read = await residual(sae, read, expected, referenceKernels);
+    }
+  });
+
+  test("is encoded once, and from the second reading on nothing is taken away from the activations", async () => {
+    const { kernels, rowsOf } = counting();
+    let decoded = 0;
+    const decode: Kernels["decode"] = (code, ...rest) => {
+      decoded += code.rows;
+      return kernels.decode(code, ...rest);
+    };
+    const stores = everyKind.map(memoryCodeStore);
+    const options = { residualOf: hosts, stores };
+    const sample = codeSample(everyKind, source, { ...kernels, decode }, options);
+    const first = await collect(sample);
+    const decodedFirst = decoded;
+    expect(decodedFirst).toBeGreaterThan(0);
+    expect(await collect(sample)).toEqual(first);
+    expect(await collect(codeSample(everyKind, source, { ...kernels, decode }, options))).toEqual(first);
+    expect(everyKind.map(rowsOf)).toEqual(everyKind.map(() => x.rows));
+    expect(decoded).toBe(decodedFirst);
+  });
+
+  test("goes by the kept codes of its host, and leaves out the rows that do not count", async () => {
+    const [host, , , , last] = everyKind;
+    const excluded = Uint8Array.from({ length: 40 }, (_, i) => (i % 3 === 0 ? 1 : 0));
+    const stores = [host, last].map(memoryCodeStore);
+    const halved: typeof stores = [
+      {
+        ...stores[0],
+        write: (stretch, code) =>
+          stores[0].write(stretch, { ...code, values: code.values.map((value) => value / 2) }),
+      },
+      stores[1],
+    ];
+    const [batch] = await collect(
+      codeSample([host, last], activationsInMemory(x, { excluded }), referenceKernels, {
+        stores: halved,
+        residualOf: [undefined, 0],
+      }),
+    );
+    const read = await residual(host, batch.activations, batch.codes[0], referenceKernels);
+    expect(read.rows).toBe(26);
+    expect(batch.codes[1].contributions).toEqual((await encode(last, read, referenceKernels)).contributions);
+  });
+
+  test("must come after the other, and not normalise its input", () => {
+    for (const residualOf of [
+      [0],
+      [1],
+      [undefined, 1],
+      [undefined, 0.5],
+      [undefined, -1],
+      [undefined, undefined, 0],
+    ])
+      expect(() => codeSample(everyKind.slice(0, 2), source, referenceKernels, { residualOf })).toThrow(
+        ShapeError,
+      );
+    const normalized = everyKind
+      .slice(0, 2)
+      .map((sae): Sae => ({ ...sae, normalization: { kind: "layer-norm" } }));
+    const action = () => codeSample(normalized, source, referenceKernels, { residualOf: [undefined, 0] });
+    expect(action).toThrow(UnsupportedError);
+    expect(action).toThrow(
+      "SAE 1 normalises its input by layer-norm, and cannot read what another SAE leaves",
+    );
   });
 });
 

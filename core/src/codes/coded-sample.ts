@@ -20,7 +20,13 @@ export interface CodedBatch {
   readonly nonFinite: number;
 }
 
-/** CONTRACT. A sample of activations and the codes of several SAEs over it; each SAE encodes each row once, however often it is read. */
+/** Of each SAE the number of the one whose residual x − x̂ it reads, lower than its own; undefined where it reads activations. */
+export type ResidualReading = readonly (number | undefined)[];
+
+/**
+ * CONTRACT. A sample of activations and the codes of several SAEs, each over the activations or over what one before it leaves of
+ * those; each SAE encodes each row once, however often it is read.
+ */
 export interface CodedSample {
   /** Where the activations come from, for people and error messages. */
   readonly location: string;
@@ -28,6 +34,8 @@ export interface CodedSample {
   /** Number of rows, those that do not count included. */
   readonly rows: number;
   readonly saes: readonly Sae[];
+  /** Absent when all SAEs read the activations. */
+  readonly residualOf?: ResidualReading;
   /** The whole sample in order, in stretches. A batch's activations belong to the caller, who may overwrite and recycle them; its codes do not. */
   batches(): AsyncIterable<CodedBatch>;
 }

@@ -12,7 +12,7 @@ export type Refit = "none" | "bias" | "decoder";
 /** One dictionary, measured on tokens that had no part in making it. */
 export interface RivalRow {
   readonly method: Method;
-  /** Number in the pool, of a trained SAE. */
+  /** See `Contender.sae`. */
   readonly sae: number | null;
   readonly refit: Refit;
   readonly latents: number;
@@ -58,7 +58,7 @@ const EQUAL = 0.01;
 /**
  * Compare contenders at equal L0: of each, all activations below one floor of its own are dropped, so that the mean number left on
  * `tokens` is the common L0; then bias, and once more bias and directions, are fitted on `tokens`, and everything is measured on
- * `evaluation`. A trained SAE also competes as it is.
+ * `evaluation`. What was trained also competes as it is.
  *
  * The common L0 is `l0`, or else the lowest of the contenders.
  */
@@ -84,14 +84,14 @@ export async function compareContenders(
   const common = l0 ?? Math.min(...finders.map((finder, i) => finder.l0At(contenders[i].floor)));
   const entrants: Entrant[] = [];
   for (const [i, contender] of contenders.entries()) {
-    const { sae, floor, refits } = contender;
+    const { trainedBias, floor, refits } = contender;
     const { floorFor, l0At } = finders[i];
     const natural = l0At(floor);
     const enter = (refit: Entrant["refit"], matching: RivalRow["matching"], dictionary: Dictionary) =>
       entrants.push({ contender, refit, matching, dictionary });
     const matching = natural < common * (1 - EQUAL) ? "below" : "lowered";
     const biased = fitBias({ ...contender, floor: Math.max(floor, floorFor(common)) }, pool, tokens);
-    if (sae !== null) enter("none", "free", { ...biased, bias: pool.saes[sae].decoderBias, floor: 0 });
+    if (trainedBias !== null) enter("none", "free", { ...biased, bias: trainedBias, floor: 0 });
     if (refits.includes("bias")) enter("bias", matching, biased);
     if (refits.includes("decoder"))
       enter(

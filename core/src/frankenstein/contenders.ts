@@ -1,3 +1,4 @@
+import type { ResidualReading } from "../codes/coded-sample.ts";
 import { UnsupportedError } from "../errors.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import { seededRandom } from "../linalg/random.ts";
@@ -14,15 +15,19 @@ import { selectByThreshold } from "./threshold-selection.ts";
  * - `random`: the same number of latents, drawn from those that fire;
  * - `concatenation`: all latents of the first SAEs that fit, directions divided by their number: the mean of their outputs (the
  *   scale of ensembling, arXiv 2505.16077);
- * - `trained`: one SAE as it is.
+ * - `trained`: one SAE as it is;
+ * - `boosted`: an SAE, and one that reads what it leaves, as they are: x̂_A(x) + x̂_B(x − x̂_A(x)) (arXiv 2507.12990, 2505.16077). Not
+ *   one ordinary SAE, but its latents, directions and L0 compare with those of one.
  */
-export type Method = "greedy" | "threshold" | "random" | "concatenation" | "trained";
+export type Method = "greedy" | "threshold" | "random" | "concatenation" | "trained" | "boosted";
 
 /** A dictionary that competes, before its bias is fitted. */
 export interface Contender {
   readonly method: Method;
-  /** Number in the pool, of a trained SAE. */
+  /** Number in the pool, of a trained SAE, and of one that boosts others. */
   readonly sae: number | null;
+  /** [d] the bias that was trained with the directions; null where none was. */
+  readonly trainedBias: Float32Array | null;
   /** Pool ids, ascending. */
   readonly latents: Int32Array;
   /** [k × d] */
@@ -50,6 +55,8 @@ export interface RivalOptions {
   readonly cosine: number;
   /** Of the random choice. */
   readonly seed: number;
+  /** Which SAEs read what another leaves; no candidate does (default none). */
+  readonly residualOf?: ResidualReading;
 }
 
 /** The latents of the pool that fire on `tokens`, of the first `saes` SAEs. */
@@ -68,10 +75,11 @@ export function contenderOf(
     floor = 0,
     notes = [],
     sae = null,
+    trainedBias = null,
     refits = ["bias", "decoder"],
-  }: Partial<Pick<Contender, "floor" | "notes" | "sae" | "refits">> = {},
+  }: Partial<Pick<Contender, "floor" | "notes" | "sae" | "trainedBias" | "refits">> = {},
 ): Contender {
-  return { method, sae, latents, directions: directionsOf(pool, latents), floor, refits, notes };
+  return { method, sae, trainedBias, latents, directions: directionsOf(pool, latents), floor, refits, notes };
 }
 
 /** The rivals of a dictionary of `latents` latents, and which cannot be had. */
@@ -79,7 +87,7 @@ export async function gatherRivals(
   tokens: PooledTokens,
   pool: LatentPool,
   kernels: Kernels,
-  { latents, saes, cosine, seed }: RivalOptions,
+  { latents, saes, cosine, seed, residualOf = [] }: RivalOptions,
 ): Promise<{ readonly contenders: Contender[]; readonly omitted: Omission[] }> {
   const contenders: Contender[] = [];
   const omitted: Omission[] = [];
@@ -108,13 +116,34 @@ export async function gatherRivals(
     contenders.push(concatenate(pool, whole, latents));
   }
   for (let sae = 0; sae < pool.saes.length; sae++) {
+    if (residualOf[sae] !== undefined) {
+      contenders.push(boost(pool, sae, residualOf, latents));
+      continue;
+    }
     const own = latentsOf(pool, sae);
     if (own.length !== latents && sae < saes) continue;
-    const notes = own.length === latents ? [] : [`${own.length} latents, not ${latents}`];
+    const notes = otherwise(own.length, latents);
     if (sae < saes) notes.push("its latents are in the pool");
-    contenders.push(contenderOf("trained", pool, own, { sae, notes }));
+    const trainedBias = pool.saes[sae].decoderBias;
+    contenders.push(contenderOf("trained", pool, own, { sae, trainedBias, notes }));
   }
   return { contenders, omitted };
+}
+
+/** The SAE number `last`, with those whose residual it reads, directly or through others. */
+function boost(pool: LatentPool, last: number, residualOf: ResidualReading, latents: number): Contender {
+  const chain = [last];
+  for (let host = residualOf[last]; host !== undefined; host = residualOf[host]) chain.unshift(host);
+  const ids = Int32Array.from(chain.flatMap((sae) => [...latentsOf(pool, sae)]));
+  const biases = chain.map((sae) => pool.saes[sae].decoderBias);
+  return contenderOf("boosted", pool, ids, {
+    sae: last,
+    trainedBias: Float32Array.from(biases[0], (_, c) => biases.reduce((sum, bias) => sum + bias[c], 0)),
+    notes: [
+      ...otherwise(ids.length, latents),
+      `${chain.length} encoders, each reading what the one before leaves: not one ordinary SAE`,
+    ],
+  });
 }
 
 function concatenate(pool: LatentPool, whole: number, latents: number): Contender {
@@ -147,6 +176,10 @@ function drawLatents(ids: Int32Array, count: number, seed: number): Int32Array {
     [drawn[i], drawn[j]] = [drawn[j], drawn[i]];
   }
   return drawn.slice(0, most).sort();
+}
+
+function otherwise(count: number, wanted: number): string[] {
+  return count === wanted ? [] : [`${count} latents, not ${wanted}`];
 }
 
 function fewer(count: number, wanted: number, why: string): string[] {

@@ -20,7 +20,10 @@ import { selectByThreshold } from "./threshold-selection.ts";
 export interface StitchOptions extends Budget, Pick<GreedyOptions, "exchangeShare" | "exchangeRounds"> {
   /** How latents are chosen (default greedy). */
   readonly method?: "greedy" | "threshold";
-  /** Number of SAEs, from the first on, whose latents may be chosen (default all); the others are only compared with. */
+  /**
+   * Number of SAEs, from the first on, whose latents may be chosen (default all that come before one that reads a residual); the
+   * others are only compared with.
+   */
   readonly candidates?: number;
   /** Whether directions stay as they are, or are fitted anew to the codes (default keep). The bias always is. */
   readonly decoder?: "keep" | "refit";
@@ -64,7 +67,7 @@ export interface Stitched {
 /**
  * Choose the best latents of several SAEs for a budget, and compare the dictionary they make with its rivals at equal latents and
  * equal L0. Latents are chosen and everything is fitted on one half of the documents; all figures of the comparison and the evidence
- * are of the other.
+ * are of the other. An SAE that reads what another leaves is a rival, together with that other.
  *
  * The sample is read three times: the selection half, which is kept in memory, and the other half twice. `onProgress` may return
  * a promise, which is waited for, so that a page or a terminal gets its turn.
@@ -79,7 +82,7 @@ export async function stitchLatents(
 ): Promise<Stitched> {
   const {
     method = "greedy",
-    candidates = coded.saes.length,
+    candidates = readersOfActivations(coded),
     decoder = "keep",
     cosine = PUBLISHED_COSINE_THRESHOLD,
     seed = 0,
@@ -89,6 +92,11 @@ export async function stitchLatents(
   if (!(Number.isInteger(candidates) && candidates >= 1 && candidates <= coded.saes.length))
     throw new UnsupportedError(
       `Cannot choose from the first ${candidates} SAEs: ${coded.saes.length} are given, give a number from 1 to that`,
+    );
+  if (candidates > readersOfActivations(coded))
+    throw new UnsupportedError(
+      `Cannot choose from the first ${candidates} SAEs: number ${readersOfActivations(coded)}, counted from 0, reads what another leaves, ` +
+        "so its latents mean nothing by themselves",
     );
   const pool = poolLatents(coded.saes);
   const byThreshold =
@@ -100,7 +108,8 @@ export async function stitchLatents(
     onRows: (rows) => onProgress({ phase: "read", done: rows, of: coded.rows }),
   });
   const latents = options.latents ?? byThreshold?.length;
-  const search = await runSearch(tokens, pool, kernels, { ...options, ...limited({ latents }) }, onProgress);
+  const chosenFrom = { ...options, ...limited({ latents }), candidates };
+  const search = await runSearch(tokens, pool, kernels, chosenFrom, onProgress);
 
   const notes =
     search.latents.length < (latents ?? 0)
@@ -112,18 +121,12 @@ export async function stitchLatents(
     saes: candidates,
     cosine,
     seed,
+    ...(coded.residualOf !== undefined && { residualOf: coded.residualOf }),
   });
   contenders.unshift(contenderOf("greedy", pool, search.latents, { floor, notes }));
   const refitExchange =
     method === "greedy" && decoder === "refit"
-      ? await runRefitExchange(
-          tokens,
-          pool,
-          kernels,
-          contenders,
-          { ...options, ...limited({ latents }), candidates },
-          onProgress,
-        )
+      ? await runRefitExchange(tokens, pool, kernels, contenders, chosenFrom, onProgress)
       : null;
   if (refitExchange !== null) contenders.unshift(refittedContender(pool, refitExchange, latents));
   const evaluation = (phase: "measure" | "evidence") => () =>
@@ -154,6 +157,12 @@ export async function stitchLatents(
     omitted,
     evidence,
   };
+}
+
+/** How many SAEs from the first on read the activations themselves. */
+function readersOfActivations({ saes, residualOf = [] }: CodedSample): number {
+  const first = residualOf.findIndex((host) => host !== undefined);
+  return first < 0 ? saes.length : first;
 }
 
 /** Greedy selection to its end. */

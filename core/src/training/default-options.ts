@@ -11,8 +11,9 @@ const LONGEST_SILENCE = 10_000_000;
  * Published settings for training `architecture`, with the lengths of phases in proportion to `steps`. `d` is the width of the
  * activations; everything can be replaced by what `given` holds.
  *
- * - Learning rate 2·10⁻⁴ / √(m / 2¹⁴) (Gao et al., arXiv 2406.04093, as dictionary_learning scales it); Adam's β₁ 0.9, β₂ 0.999,
- *   and β₁ 0 for `jumprelu` and `gated` (Rajamanoharan et al.).
+ * - Learning rate 2·10⁻⁴ / √(m / 2¹⁴) (Gao et al., arXiv 2406.04093, as dictionary_learning scales it); Adam's β₁ 0.9, β₂ 0.99
+ *   (Bussmann et al., arXiv 2412.06410), and β₁ 0 for `jumprelu` and `gated` (Rajamanoharan et al.). With β₂ 0.999 the large first
+ *   gradients, which others clip, slow down thousands of steps.
  * - Warm-up over 5 % of the steps, 1000 at most; linear decay over the last fifth.
  * - Auxiliary loss of weight 1/32 on as many dead latents as the power of two nearest to d / 2 (Gao et al.); dead after 1 % of all
  *   tokens, but no less than 20 batches, no more than 10 million tokens.
@@ -29,7 +30,7 @@ export function defaultTrainingOptions(
     seed: 0,
     rate: 2e-4 / Math.sqrt(latents / 2 ** 14),
     beta1: architecture.kind === "jumprelu" || architecture.kind === "gated" ? 0 : 0.9,
-    beta2: 0.999,
+    beta2: 0.99,
     epsilon: 1e-8,
     warmUpSteps: Math.min(1000, Math.floor(steps / 20)),
     decaySteps: Math.floor(steps / 5),

@@ -172,6 +172,15 @@ function warningsOf(either: <T>(get: (from: Config) => T | undefined) => T | und
     warnings.push(
       `Its model was loaded with ${JSON.stringify(kwargs).slice(0, 200)}; activations of a model loaded otherwise differ.`,
     );
+  // What our own writer put there; of strangers' files not too much.
+  const stated = either((from) => from.raw("warnings"));
+  if (Array.isArray(stated))
+    warnings.push(
+      ...stated
+        .filter((text) => typeof text === "string")
+        .slice(0, 20)
+        .map((text) => text.slice(0, 500)),
+    );
   return warnings;
 }
 

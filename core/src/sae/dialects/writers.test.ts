@@ -108,7 +108,7 @@ describe("the saelens writer", () => {
     expect((await jsonOf(saelens, sae, "cfg.json")).apply_b_dec_to_input).toBe(false);
   });
 
-  test("keeps where in a model the SAE belongs", async () => {
+  test("keeps where in a model the SAE belongs, and what its users should know", async () => {
     const origin = {
       dialect: "none",
       modelName: "gpt2",
@@ -124,6 +124,7 @@ describe("the saelens writer", () => {
       hook: "blocks.3.attn.hook_z",
       prependBos: false,
       contextSize: 128,
+      warnings: ["Its model was centred."],
     });
     const config = await jsonOf(saelens, { ...drawSae(jumprelu), origin }, "cfg.json");
     expect(config.reshape_activations).toBe("hook_z");

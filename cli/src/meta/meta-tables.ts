@@ -1,0 +1,45 @@
+import { strongestParts } from "@saestitch/core";
+import { parquetTable } from "../output/parquet-table.ts";
+import { META_SCHEMA } from "./meta-document.ts";
+import { metaLatents } from "./meta-latents.ts";
+import type { MetaRun } from "./meta-run.ts";
+
+/** A row per active meta-latent of each latent: by latent, strongest first. */
+export function decompositionParquet({ code, larger }: MetaRun): Uint8Array {
+  const entries = Array.from(larger.unit.latents, (latent, i) =>
+    strongestParts(code, i).map((part) => ({ latent, ...part })),
+  ).flat();
+  return parquetTable(META_SCHEMA, [
+    { name: "latent", type: "INT32", data: entries.map(({ latent }) => latent) },
+    { name: "meta_latent", type: "INT32", data: entries.map(({ index }) => index) },
+    { name: "strength", type: "FLOAT", data: entries.map(({ strength }) => strength) },
+  ]);
+}
+
+/** A row per meta-latent; columns of the smaller SAE only where it was compared with one. */
+export function metaLatentsParquet(run: MetaRun): Uint8Array {
+  const rows = metaLatents(run);
+  const smaller = rows.flatMap(({ nearestSmaller }) => nearestSmaller ?? []);
+  return parquetTable(META_SCHEMA, [
+    { name: "meta_latent", type: "INT32", data: [...rows.keys()] },
+    { name: "latents", type: "INT32", data: rows.map(({ latents }) => latents) },
+    { name: "mean_strength", type: "DOUBLE", data: rows.map(({ meanStrength }) => meanStrength) },
+    { name: "top_latents", type: "STRING", data: rows.map(({ topLatents }) => topLatents.join(",")) },
+    { name: "nearest_larger", type: "INT32", data: rows.map(({ nearestLarger }) => nearestLarger.latent) },
+    {
+      name: "nearest_larger_cosine",
+      type: "FLOAT",
+      data: rows.map(({ nearestLarger }) => nearestLarger.cosine),
+    },
+    ...(run.comparison === null
+      ? []
+      : [
+          { name: "nearest_smaller", type: "INT32" as const, data: smaller.map(({ latent }) => latent) },
+          {
+            name: "nearest_smaller_cosine",
+            type: "FLOAT" as const,
+            data: smaller.map(({ cosine }) => cosine),
+          },
+        ]),
+  ]);
+}
