@@ -364,7 +364,7 @@ describe("demo", () => {
   }, async () => {
     const { code, stdout } = await saestitch("demo", "--json", "--quiet");
     expect(code).toBe(0);
-    const { schema, planted, trained, pairs, trajectory, stitch } = JSON.parse(stdout);
+    const { schema, planted, trained, pairs, trajectory, stitch, decomposed } = JSON.parse(stdout);
     expect(schema).toBe("saestitch.demo/1");
     const { correctness, truth, labels } = planted;
     expect([correctness.right, correctness.latents]).toEqual([truth.length, labels.larger.m]);
@@ -388,6 +388,12 @@ describe("demo", () => {
     }
     expect(Math.abs(trajectory.ends.end.relativeDifference)).toBeLessThan(1e-6);
     expect(stitch.result.latents).toBe(128);
+    expect(decomposed.metaSae.varianceExplained).toBeGreaterThan(
+      decomposed.randomDirections.varianceExplained + 0.3,
+    );
+    expect(decomposed.found / decomposed.hidden).toBeGreaterThan(0.9);
+    expect(decomposed.precision).toBeGreaterThan(0.85);
+    expect(decomposed.recall).toBeGreaterThan(0.85);
   });
 });
 

@@ -70,7 +70,7 @@ export {
   type MetaComparison,
   type Replacement,
 } from "./meta-sae/compare-meta-sae.ts";
-export { decompose, type Part, strongestParts } from "./meta-sae/decompose.ts";
+export { decompose, explainDirections, type Part, strongestParts } from "./meta-sae/decompose.ts";
 export { type DirectionFit, directionFit } from "./meta-sae/direction-fit.ts";
 export {
   type MetaRecipe,
@@ -127,6 +127,7 @@ export { emptyTrajectorySums, mergeTrajectorySums, type TrajectorySums } from ".
 export { type Matrix, matrix, row, rowRange, zeros } from "./tensor/matrix.ts";
 export type { SparseCode } from "./tensor/sparse-code.ts";
 export { transposeCode } from "./tensor/transpose-code.ts";
+export { type ComposedDirections, composedDirections } from "./toy-world/composed-directions.ts";
 export type { PlantedLatent } from "./toy-world/latent-plans.ts";
 export * from "./toy-world/toy-world.ts";
 export * from "./toy-world/training-world.ts";

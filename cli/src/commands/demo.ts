@@ -2,6 +2,7 @@ import { defaultLabelOptions, makeTrainingWorld } from "@saestitch/core";
 import { openKernels } from "@saestitch/core/node";
 import { defineCommand } from "../arguments/command.ts";
 import { flag, text, wholeNumber } from "../arguments/option.ts";
+import { decomposedSection, decomposeWorld } from "../demo/decompose-world.ts";
 import { DEMO_SCHEMA, type DemoDocument, pairRecord } from "../demo/demo-document.ts";
 import { labelTrainedPairs, trainedPairsSection } from "../demo/label-trained-pairs.ts";
 import { stitchTo, walk } from "../demo/move-latents.ts";
@@ -24,13 +25,13 @@ export const demo = defineCommand({
   description:
     "Makes activations out of features that are known, some far more frequent than others, and trains three SAEs on them; says which features each of them found, " +
     "labels each larger one's latents from the activations alone, and compares with the truth. Walks from one of them to the next, and builds the middle one anew out of the others, " +
-    "beside its rivals. Does the labelling first with two SAEs that are planted, where every latent's verdict is known: novel, or a copy, split or absorbing version. Needs no files.",
+    "beside its rivals; and takes planted sums of directions apart with a meta-SAE. Does the labelling first with two SAEs that are planted, where every latent's verdict is known: novel, or a copy, split or absorbing version. Needs no files.",
   operands: [],
   options: {
     seed: wholeNumber("N", 0, 1, "Seed of the worlds and of the training"),
     out: text("DIR", "Write latents.parquet, run.json and label.svg of the two largest into this folder"),
     force: flag("Replace a finished labelling in --out"),
-    json: flag("Print one document: truth, training, labels, comparison, trajectory and stitch"),
+    json: flag("Print one document: truth, training, labels, comparison, trajectory, stitch, decomposition"),
     threads: wholeNumber("N", 1, undefined, "Worker threads (default one per processor)"),
     quiet: flag("Show no progress"),
   },
@@ -58,6 +59,7 @@ export const demo = defineCommand({
       const way = trajectorySummary(await walk(run, world, kernels, show));
       const middle = { sae: saes[1], l0: trained.saes[1].l0 };
       const stitched = stitchSummary(await stitchTo(middle, [saes[0], saes[2]], world, kernels, show));
+      const decomposed = await decomposeWorld(seed, kernels, show);
       const seconds = (performance.now() - begun) / 1000;
       if (folder !== undefined) {
         await folder.begin();
@@ -81,6 +83,7 @@ export const demo = defineCommand({
           pairs: pairRecords,
           trajectory: way,
           stitch: stitched,
+          decomposed,
         };
         await writeAll(stdout, `${JSON.stringify(document)}\n`);
         return;
@@ -93,6 +96,7 @@ export const demo = defineCommand({
         labelReport(run, layout),
         ...waySections(way, layout),
         comparisonSection(stitched, layout),
+        decomposedSection(decomposed, layout.style),
       ];
       await writeAll(stdout, `${report.join("\n")}\n${formatFixed(seconds, 1)} s, ${kernels.name}\n`);
       if (folder !== undefined) announceFiles(stderr, folder, ["latents.parquet", "label.svg"]);

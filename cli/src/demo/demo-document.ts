@@ -3,6 +3,7 @@ import { labelDocument } from "../labelling/label-document.ts";
 import type { Correctness } from "../labelling/planted-truth.ts";
 import type { StitchSummary } from "../stitching/stitch-document.ts";
 import type { TrajectorySummary } from "../trajectory/trajectory-document.ts";
+import type { DecomposedRecord } from "./decompose-world.ts";
 import type { TrainedPair } from "./label-trained-pairs.ts";
 import type { PlantedPairRecord } from "./planted-pair.ts";
 import type { TrainedFamilyRecord } from "./train-on-world.ts";
@@ -27,6 +28,8 @@ export interface DemoDocument {
   readonly trajectory: TrajectorySummary;
   /** The SAE in the middle built anew out of the others. */
   readonly stitch: StitchSummary;
+  /** Directions of known composition, taken apart. */
+  readonly decomposed: DecomposedRecord;
 }
 
 /** The record of a labelled pair beside what its latents truly are. */
