@@ -1,31 +1,15 @@
 import { adamVector } from "../kernels/adam.ts";
-import type { AdamStep, GradientTerm, Kernels } from "../kernels/kernels.ts";
-import { type Matrix, zeros } from "../tensor/matrix.ts";
-import { allocateInt32, recycle } from "../tensor/shared.ts";
+import type { AdamStep, Kernels } from "../kernels/kernels.ts";
+import type { Matrix } from "../tensor/matrix.ts";
+import { recycle } from "../tensor/shared.ts";
 import type { SparseCode } from "../tensor/sparse-code.ts";
-import { subtractRow } from "../tensor/subtract-row.ts";
-import { transposer } from "../tensor/transpose-code.ts";
-import { type AuxiliaryLoss, auxiliaryLoss } from "./auxiliary-loss.ts";
 import { DivergenceError } from "./divergence-error.ts";
+import { type Gradient, gradientOf } from "./gradient.ts";
 import { learningRate } from "./learning-rate.ts";
-import type { Objective, Slopes } from "./objectives/objective.ts";
-import { type ReconstructionLoss, reconstructionLoss } from "./reconstruction-loss.ts";
+import type { Objective } from "./objectives/objective.ts";
 import type { TrainingOptions } from "./training-options.ts";
 import type { StepReport } from "./training-run.ts";
 import type { TrainingState } from "./training-state.ts";
-
-/** A loss, and its derivatives by the parameters. */
-export interface Gradient {
-  readonly loss: number;
-  /** Codes of the batch; activations of 0 are not active. */
-  readonly code: SparseCode;
-  /** Σ over tokens of ‖x − x̂‖², in units of the scaled input. */
-  readonly sse: number;
-  readonly encoder: readonly GradientTerm[];
-  readonly decoder: readonly GradientTerm[];
-  /** The parameters that are vectors, by name. */
-  readonly vectors: Readonly<Record<string, ArrayLike<number>>>;
-}
 
 /** One batch for several SAEs. */
 export interface TrainingBatch {
@@ -33,43 +17,6 @@ export interface TrainingBatch {
   readonly x: Matrix;
   /** Σ‖x − mean‖² over the batch. */
   readonly spread: number;
-}
-
-/**
- * The loss of `state` on a batch `x` [b × d] of scaled input and its gradient: what one step goes down. May change `state.scalars`,
- * nothing else.
- */
-export async function gradientOf(
-  state: TrainingState,
-  x: Matrix,
-  { objective, options, kernels }: { objective: Objective; options: TrainingOptions; kernels: Kernels },
-): Promise<Gradient> {
-  const { encoder, decoder, decoderBias } = state.parameters;
-  const centred = subtractRow(x, decoderBias.weights.values);
-  const firing = await objective.fire(state, centred, kernels);
-  const { code } = firing;
-  const turn = transposer(code);
-  const error = await reconstructionLoss(
-    { code, turn },
-    decoder.weights,
-    centred,
-    objective.prefixes,
-    kernels,
-  );
-  const { slopes, penalty } = await objective.slopes(state, firing, error.byActivation, { centred, kernels });
-  const revival = await reviveDead(state, error, centred, options, kernels);
-  return {
-    loss: error.loss + penalty + (revival?.loss ?? 0),
-    code,
-    sse: error.sse,
-    encoder: [{ code: turn(slopes.entries), rows: centred }, ...(revival ? [revival.encoder] : [])],
-    decoder: [...error.decoder, ...(revival ? [revival.decoder] : [])],
-    vectors: {
-      ...slopes.own,
-      encoderBias: plus(slopes.encoderBias, revival?.byProduct),
-      decoderBias: await decoderBiasGradient(error, encoder.weights, code, slopes, revival, kernels),
-    },
-  };
 }
 
 /**
@@ -119,65 +66,16 @@ async function descend(
 ): Promise<void> {
   const moving = (name: string) => !frozen.includes(name);
   const { encoder, decoder } = parameters;
-  if (moving("encoder")) await kernels.update(encoder.weights, encoder.moments, gradient.encoder, adam);
-  if (moving("decoder"))
-    await kernels.update(decoder.weights, decoder.moments, gradient.decoder, adam, { unitRows: true });
+  await Promise.all([
+    moving("encoder") && kernels.update(encoder.weights, encoder.moments, gradient.encoder, adam),
+    moving("decoder") &&
+      kernels.update(decoder.weights, decoder.moments, gradient.decoder, adam, { unitRows: true }),
+  ]);
   for (const [name, vector] of Object.entries(gradient.vectors)) {
     if (!moving(name)) continue;
     const { weights, moments } = parameters[name];
     adamVector(weights.values, moments.first.values, moments.second.values, vector, adam);
   }
-}
-
-async function reviveDead(
-  state: TrainingState,
-  { residual }: ReconstructionLoss,
-  centred: Matrix,
-  { auxiliary, deadAfterTokens }: TrainingOptions,
-  kernels: Kernels,
-): Promise<AuxiliaryLoss | undefined> {
-  if (auxiliary === undefined || auxiliary.weight === 0) return undefined;
-  const dead: number[] = [];
-  state.silentTokens.forEach((tokens, j) => {
-    if (tokens > deadAfterTokens) dead.push(j);
-  });
-  if (dead.length === 0) return undefined;
-  return auxiliaryLoss(state, Int32Array.from(dead), { centred, residual }, auxiliary, kernels);
-}
-
-/** Rows that the product below is cut into, so that threads can share it. */
-const CUTS = 16;
-
-/**
- * [d]: the decoder bias is added to every reconstruction, and subtracted from every input, where each entry's slope by its product
- * reaches it through the encoder: −Σ slope · encoder row.
- */
-async function decoderBiasGradient(
-  { byConstant }: ReconstructionLoss,
-  encoder: Matrix,
-  { indices }: SparseCode,
-  { entries }: Slopes,
-  revival: AuxiliaryLoss | undefined,
-  kernels: Kernels,
-): Promise<Float64Array> {
-  const m = encoder.rows;
-  const byLatent = new Float32Array(m);
-  const sums = new Float64Array(m);
-  for (let entry = 0; entry < indices.length; entry++) sums[indices[entry]] += entries[entry];
-  byLatent.set(plus(sums, revival?.byProduct));
-  const offsets = allocateInt32(CUTS + 1);
-  for (let cut = 0; cut <= CUTS; cut++) offsets[cut] = Math.floor((m * cut) / CUTS);
-  const code = {
-    rows: CUTS,
-    columns: m,
-    offsets,
-    indices: Int32Array.from({ length: m }, (_, j) => j),
-    values: byLatent,
-  };
-  const through = await kernels.decode(code, encoder, zeros(CUTS, encoder.columns), -1);
-  const gradient = Float64Array.from(byConstant);
-  for (let at = 0; at < through.values.length; at++) gradient[at % encoder.columns] += through.values[at];
-  return gradient;
 }
 
 /** Count the tokens since each latent was last active; returns how many activations there were. */
@@ -190,8 +88,4 @@ function noteActive({ silentTokens }: TrainingState, { rows, indices, values }: 
     active++;
   }
   return active;
-}
-
-function plus(a: Float64Array, b: Float64Array | undefined): Float64Array {
-  return b === undefined ? a : a.map((value, j) => value + b[j]);
 }

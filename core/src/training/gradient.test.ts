@@ -4,9 +4,9 @@ import { normal, type Random, seededRandom } from "../linalg/random.ts";
 import { type Matrix, row, zeros } from "../tensor/matrix.ts";
 import type { Architecture } from "./architecture.ts";
 import { defaultTrainingOptions } from "./default-options.ts";
+import { type Gradient, gradientOf } from "./gradient.ts";
 import { initialState } from "./initial-state.ts";
 import { objectiveOf } from "./objectives/objective-of.ts";
-import { type Gradient, gradientOf } from "./step.ts";
 import type { TrainingOptions } from "./training-options.ts";
 import type { TrainingState } from "./training-state.ts";
 
