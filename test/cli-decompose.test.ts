@@ -52,7 +52,7 @@ describe("decompose", () => {
       expect(
         parts.map(({ metaLatent, strength }: Record<string, number>) => ({
           latent,
-          meta_latent: metaLatent,
+          metaLatent,
           strength,
         })),
       ).toEqual(rows.filter((row) => row.latent === latent));
@@ -78,11 +78,11 @@ describe("decompose", () => {
     );
 
     const rows = await parquetRows(join(out("meta"), "decomposition.parquet"));
-    const metaLatents = await parquetRows(join(out("meta"), "meta_latents.parquet"));
+    const metaLatents = await parquetRows(join(out("meta"), "meta-latents.parquet"));
     expect(found.parts.length).toBeGreaterThan(0);
     for (const part of found.parts) {
       expect(fieldsOf(part)).toEqual((await documented("An entry of `parts`")).sort());
-      const own = rows.filter(({ meta_latent }) => meta_latent === part.metaLatent);
+      const own = rows.filter(({ metaLatent }) => metaLatent === part.metaLatent);
       expect(part.latents).toBe(own.length);
       expect(part.others).toEqual(
         own
@@ -92,9 +92,9 @@ describe("decompose", () => {
           .map(({ latent, strength }) => ({ latent, strength })),
       );
       const column = metaLatents[part.metaLatent];
-      expect(part.nearestLarger.latent).toBe(column.nearest_larger);
-      expect(part.nearestSmaller.latent).toBe(column.nearest_smaller);
-      expect(part.nearestSmaller.cosine).toBeCloseTo(column.nearest_smaller_cosine, 6);
+      expect(part.nearestLarger.latent).toBe(column.nearestLarger);
+      expect(part.nearestSmaller.latent).toBe(column.nearestSmaller);
+      expect(part.nearestSmaller.cosine).toBeCloseTo(column.nearestSmallerCosine, 6);
     }
   });
 

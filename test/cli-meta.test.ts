@@ -34,9 +34,9 @@ describe("meta", () => {
     expect((await readdir(out("meta"))).sort()).toEqual([
       "cfg.json",
       "decomposition.parquet",
+      "meta-latents.parquet",
       "meta.json",
       "meta.svg",
-      "meta_latents.parquet",
       "sae_weights.safetensors",
     ]);
     const { recipe, ...record } = JSON.parse(await readFile(join(out("meta"), "meta.json"), "utf8"));
@@ -84,7 +84,7 @@ describe("meta", () => {
         .filter(({ strength }) => strength > 0)
         .sort((a, b) => b.strength - a.strength);
       for (const { strength, j } of expected) {
-        expect([rows[at].latent, rows[at].meta_latent]).toEqual([latent, j]);
+        expect([rows[at].latent, rows[at].metaLatent]).toEqual([latent, j]);
         expect(rows[at].strength).toBeCloseTo(strength, 5);
         at++;
       }
@@ -103,15 +103,15 @@ describe("meta", () => {
     const counts = document.activeCounts as number[];
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(directions.length);
     expect(counts.reduce((sum, count, active) => sum + count * active, 0)).toBe(rows.length);
-    const used = new Set(rows.map(({ meta_latent }) => meta_latent));
+    const used = new Set(rows.map(({ metaLatent }) => metaLatent));
     expect(document.deadMetaLatents).toBe(24 - used.size);
   });
 
   test("says of each meta-latent where it is active, and what it is closest to", async () => {
     const metaSae = await readSae(out("meta"));
     const smaller = await readSae(world.smaller);
-    const rows = await parquetRows(join(out("meta"), "meta_latents.parquet"));
-    expect(fieldsOf(rows[0])).toEqual((await documented("`meta_latents.parquet`")).sort());
+    const rows = await parquetRows(join(out("meta"), "meta-latents.parquet"));
+    expect(fieldsOf(rows[0])).toEqual((await documented("`meta-latents.parquet`")).sort());
     const entries = await parquetRows(join(out("meta"), "decomposition.parquet"));
     const closest = (decoder: Sae["decoder"], direction: number[]) =>
       [...Array(decoder.rows).keys()]
@@ -120,21 +120,21 @@ describe("meta", () => {
         .reduce((best, other) => (other.cosine > best.cosine ? other : best));
     expect(rows).toHaveLength(24);
     for (const [j, found] of rows.entries()) {
-      const own = entries.filter(({ meta_latent }) => meta_latent === j);
-      expect([found.meta_latent, found.latents]).toEqual([j, own.length]);
+      const own = entries.filter(({ metaLatent }) => metaLatent === j);
+      expect([found.metaLatent, found.latents]).toEqual([j, own.length]);
       const strongest = own.sort((a, b) => b.strength - a.strength).map(({ latent }) => latent);
-      expect(found.top_latents).toBe(strongest.slice(0, 5).join(","));
+      expect(found.topLatents).toBe(strongest.slice(0, 5).join(","));
       const mean = own.reduce((sum, { strength }) => sum + strength, 0) / own.length;
-      if (own.length === 0) expect(found.mean_strength).toBe(null);
-      else expect(found.mean_strength).toBeCloseTo(mean, 6);
+      if (own.length === 0) expect(found.meanStrength).toBe(null);
+      else expect(found.meanStrength).toBeCloseTo(mean, 6);
       const direction = unit(metaSae.decoder, j);
       for (const [sae, name] of [
-        [larger, "larger"],
-        [smaller, "smaller"],
+        [larger, "Larger"],
+        [smaller, "Smaller"],
       ] as const) {
         const { latent, cosine } = closest(sae.decoder, direction);
-        expect(found[`nearest_${name}`]).toBe(latent);
-        expect(found[`nearest_${name}_cosine`]).toBeCloseTo(cosine, 5);
+        expect(found[`nearest${name}`]).toBe(latent);
+        expect(found[`nearest${name}Cosine`]).toBeCloseTo(cosine, 5);
       }
     }
   });
@@ -158,8 +158,8 @@ describe("meta", () => {
       smaller,
     } = JSON.parse(await readFile(join(out("again"), "meta.json"), "utf8"));
     expect([none, comparison, smaller]).toEqual([null, null, null]);
-    const rows = await parquetRows(join(out("again"), "meta_latents.parquet"));
-    expect(rows[0]).not.toHaveProperty("nearest_smaller");
+    const rows = await parquetRows(join(out("again"), "meta-latents.parquet"));
+    expect(rows[0]).not.toHaveProperty("nearestSmaller");
     await meta("seeded", ...short, "--no-null", "--seed", "1");
     expect(await readFile(join(out("seeded"), "decomposition.parquet"))).not.toEqual(
       await readFile(join(out("meta"), "decomposition.parquet")),

@@ -187,6 +187,10 @@ describe("train", () => {
       ...short,
       "--residual-of",
       base,
+      "--model",
+      "tiny",
+      "--hook",
+      "blocks.2.hook_resid_post",
       "--json",
     );
     expect(code).toBe(0);
@@ -194,7 +198,9 @@ describe("train", () => {
     expect(residualOf.location).toBe(base);
     const { sae } = JSON.parse(await readFile(join(base, "training.json"), "utf8"));
     expect(saes[0].mse).toBeLessThan(sae.mse);
-    expect(await readFile(join(out("boost"), "16", "cfg.json"), "utf8")).toContain("leaves unexplained");
+    const { metadata } = JSON.parse(await readFile(join(out("boost"), "16", "cfg.json"), "utf8"));
+    expect(metadata.warnings[0]).toContain("leaves unexplained");
+    expect([metadata.model_name, metadata.hook_name]).toEqual(["tiny", "blocks.2.hook_resid_post"]);
   });
 });
 

@@ -112,6 +112,7 @@ async function trainInputs(inputs: Inputs, surroundings: Surroundings): Promise<
     ...(await measureTrained(run, source, kernels, inputs, options)),
     sample,
     activationFiles,
+    place: placeOf(options, residualOf),
     residualOf,
     log: log.entries,
     seconds,
@@ -131,6 +132,12 @@ async function trainInputs(inputs: Inputs, surroundings: Surroundings): Promise<
     : trainReport(document, { width: layoutWidth(context.stdout), style: styleFor(context.stdout) });
   await writeAll(context.stdout, text);
   announceFiles(context.stderr, folder, [...saeFolders(run), LOG, PICTURE]);
+}
+
+/** Where the activations were read: what was said of it, or else what is known of the SAE whose residual they are. */
+function placeOf(options: TrainOptions, residualOf: TrainRun["residualOf"]): TrainRun["place"] {
+  const { model = residualOf?.sae.origin.modelName, hook = residualOf?.sae.origin.hook } = options;
+  return { ...(model !== undefined && { modelName: model }), ...(hook !== undefined && { hook }) };
 }
 
 /** What decides the bits of a training beside its options. */

@@ -33,7 +33,7 @@ export const metaOptions = {
   out: required(
     text(
       "DIR",
-      "Write the meta-SAE, decomposition.parquet, meta_latents.parquet, meta.json and meta.svg here",
+      "Write the meta-SAE, decomposition.parquet, meta-latents.parquet, meta.json and meta.svg here",
     ),
   ),
   force: flag("Replace an earlier meta-SAE in --out"),

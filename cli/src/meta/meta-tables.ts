@@ -11,7 +11,7 @@ export function decompositionParquet({ code, larger }: MetaRun): Uint8Array {
   ).flat();
   return parquetTable(META_SCHEMA, [
     { name: "latent", type: "INT32", data: entries.map(({ latent }) => latent) },
-    { name: "meta_latent", type: "INT32", data: entries.map(({ index }) => index) },
+    { name: "metaLatent", type: "INT32", data: entries.map(({ index }) => index) },
     { name: "strength", type: "FLOAT", data: entries.map(({ strength }) => strength) },
   ]);
 }
@@ -21,22 +21,22 @@ export function metaLatentsParquet(run: MetaRun): Uint8Array {
   const rows = metaLatents(run);
   const smaller = rows.flatMap(({ nearestSmaller }) => nearestSmaller ?? []);
   return parquetTable(META_SCHEMA, [
-    { name: "meta_latent", type: "INT32", data: [...rows.keys()] },
+    { name: "metaLatent", type: "INT32", data: [...rows.keys()] },
     { name: "latents", type: "INT32", data: rows.map(({ latents }) => latents) },
-    { name: "mean_strength", type: "DOUBLE", data: rows.map(({ meanStrength }) => meanStrength) },
-    { name: "top_latents", type: "STRING", data: rows.map(({ topLatents }) => topLatents.join(",")) },
-    { name: "nearest_larger", type: "INT32", data: rows.map(({ nearestLarger }) => nearestLarger.latent) },
+    { name: "meanStrength", type: "DOUBLE", data: rows.map(({ meanStrength }) => meanStrength) },
+    { name: "topLatents", type: "STRING", data: rows.map(({ topLatents }) => topLatents.join(",")) },
+    { name: "nearestLarger", type: "INT32", data: rows.map(({ nearestLarger }) => nearestLarger.latent) },
     {
-      name: "nearest_larger_cosine",
+      name: "nearestLargerCosine",
       type: "FLOAT",
       data: rows.map(({ nearestLarger }) => nearestLarger.cosine),
     },
     ...(run.comparison === null
       ? []
       : [
-          { name: "nearest_smaller", type: "INT32" as const, data: smaller.map(({ latent }) => latent) },
+          { name: "nearestSmaller", type: "INT32" as const, data: smaller.map(({ latent }) => latent) },
           {
-            name: "nearest_smaller_cosine",
+            name: "nearestSmallerCosine",
             type: "FLOAT" as const,
             data: smaller.map(({ cosine }) => cosine),
           },

@@ -50,7 +50,7 @@ export async function writeMeta(
   const files = {
     ...Object.fromEntries(writer.write(originated(run)).map(({ name, chunks }) => [name, chunks])),
     "decomposition.parquet": [decompositionParquet(run)],
-    "meta_latents.parquet": [metaLatentsParquet(run)],
+    "meta-latents.parquet": [metaLatentsParquet(run)],
     "meta.svg": encode(metaPicture(run)),
     [META_RECORD]: encode(`${JSON.stringify(record, null, 1)}\n`),
   };

@@ -109,6 +109,11 @@ export const trainOptions = {
     "Train on activations as they are, not scaled to a mean squared length of 1; what is written reads them as they are either way",
   ),
   "residual-of": text("SAE", "Train on what this SAE leaves unexplained of the activations"),
+  model: text("NAME", "Model that the activations are of, for cfg.json (default that of --residual-of)"),
+  hook: text(
+    "NAME",
+    "Place in the model where they were read, such as blocks.8.hook_resid_pre, for cfg.json (default that of --residual-of)",
+  ),
   out: required(
     text("DIR", "Write each SAE into a folder of its own in this one, beside train.svg, log.jsonl, run.json"),
   ),

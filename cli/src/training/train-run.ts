@@ -1,4 +1,4 @@
-import type { MeasuredReconstruction, TrainingRun } from "@saestitch/core";
+import type { MeasuredReconstruction, SaeOrigin, TrainingRun } from "@saestitch/core";
 import type { HashedFile, SaeInput, SampleRecord } from "../inputs/provenance.ts";
 import type { LogEntry } from "./train-log.ts";
 
@@ -12,6 +12,8 @@ export interface TrainRun {
   readonly measuredRows: number;
   readonly sample: SampleRecord;
   readonly activationFiles: readonly HashedFile[];
+  /** Where in which model the activations were read, as far as that is known. */
+  readonly place: Pick<SaeOrigin, "modelName" | "hook">;
   /** The SAE whose residual was trained on, if any. */
   readonly residualOf: SaeInput | null;
   readonly log: readonly LogEntry[];

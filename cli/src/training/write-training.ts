@@ -87,18 +87,18 @@ function inputsOf({ sample, activationFiles, residualOf }: TrainRun): RunRecord[
 }
 
 /** The SAE with what a reader of its files must know of it. */
-function originated(sae: Sae, { residualOf }: TrainRun): Sae {
-  if (residualOf === null) return sae;
-  const { modelName, hook, prependBos, contextSize } = residualOf.sae.origin;
+function originated(sae: Sae, { place, residualOf }: TrainRun): Sae {
+  const { prependBos, contextSize } = residualOf?.sae.origin ?? {};
   return {
     ...sae,
     origin: {
       ...sae.origin,
-      ...(modelName !== undefined && { modelName }),
-      ...(hook !== undefined && { hook }),
+      ...place,
       ...(prependBos !== undefined && { prependBos }),
       ...(contextSize !== undefined && { contextSize }),
-      warnings: [`It reads not activations but what ${residualOf.location} leaves unexplained of them.`],
+      ...(residualOf !== null && {
+        warnings: [`It reads not activations but what ${residualOf.location} leaves unexplained of them.`],
+      }),
     },
   };
 }
