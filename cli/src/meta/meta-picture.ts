@@ -14,7 +14,7 @@ const colours: Readonly<Record<Explanation["kind"], string>> = {
 };
 
 /** Bars end here at the left, their number says how far they would go. */
-const LEAST_SHARE = -0.5;
+const LEAST_SHARE = -1;
 
 const MARGIN_LEFT = 220;
 
