@@ -40,7 +40,8 @@ export function plainly(
         row(encoder, j),
         w.map((value, c) => value - inputBias[c]),
       ) + bias;
-    return z > threshold[j] ? z : 0;
+    // A threshold may be, to the bit, the float32 sum of a meta-latent that is just not active.
+    return z > threshold[j] + 1e-6 ? z : 0;
   });
   const sum = w.map((_, c) =>
     strengths.reduce((total, strength, j) => total + strength * row(decoder, j)[c], decoderBias[c]),

@@ -1,205 +1,356 @@
-/*
- * The inner loops of saestitch's kernels. They see only what fits in a few MiB: the callers (scan-latents.ts and
- * wasm-batches.ts in core/src/kernels) copy blocks of rows in and take results out.
- *
- * Rows are padded with zeros to a multiple of four values: `quads` counts the vectors of a row. Every number of a result is
- * the sum of the same products in the same order wherever its row stands in a block, so results do not depend on how
- * work was divided. No contraction into fused multiply-adds, no reordering: every engine gives the same bits.
- */
+/* The inner loops of saestitch's kernels; kernels.h says what each does. */
+#include "kernels.h"
+
+#include "screen.h"
+
+#ifdef __wasm__
+#define EXPORT __attribute__((visibility("default")))
+#else
+#define EXPORT static
+#endif
 
 typedef float float4 __attribute__((vector_size(16)));
-typedef int int4 __attribute__((vector_size(16)));
-typedef long long long2 __attribute__((vector_size(16)));
+typedef float float8 __attribute__((vector_size(32)));
 typedef double double4 __attribute__((vector_size(32)));
+/* The same in memory: at any address. */
+typedef float4 float4_at __attribute__((aligned(4), may_alias));
+typedef float8 float8_at __attribute__((aligned(4), may_alias));
 
-#define EXPORT __attribute__((visibility("default")))
-
-/* Rows that stay in the first-level cache while a block of latents passes by. */
-enum { ROWS_IN_CACHE = 8 };
-
-/* {Σa, Σb, Σc, Σd} */
-static inline float4 sums(float4 a, float4 b, float4 c, float4 d) {
-  float4 ab = __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
-  float4 cd = __builtin_shufflevector(c, d, 0, 2, 4, 6) + __builtin_shufflevector(c, d, 1, 3, 5, 7);
-  return __builtin_shufflevector(ab, cd, 0, 2, 4, 6) + __builtin_shufflevector(ab, cd, 1, 3, 5, 7);
+static inline const float *row_of(const float *rows, int row, int columns) {
+  return rows + (__SIZE_TYPE__)row * columns;
 }
 
-static inline float sum(float4 a) {
-  return (a[0] + a[1]) + (a[2] + a[3]);
+/* The first `count` of eight values; the others are zero. */
+static inline float8 part(const float *values, int count) {
+  float8 v = {0};
+  for (int i = 0; i < count; i++) v[i] = values[i];
+  return v;
 }
 
-/* Latents found above both of their floors, as three columns. */
-typedef struct {
-  int *row;
-  int *latent;
-  float *value;
-  int count;
-} Entries;
-
-static inline void keep(Entries *entries, float4 p, float4 latent_floor, float row_floor, int row, int latent) {
-  int4 over = (p > latent_floor) & (p > (float4){row_floor, row_floor, row_floor, row_floor});
-  long2 any = (long2)over;
-  if ((any[0] | any[1]) == 0) return;
-  for (int lane = 0; lane < 4; lane++) {
-    if (!over[lane]) continue;
-    entries->row[entries->count] = row;
-    entries->latent[entries->count] = latent + lane;
-    entries->value[entries->count] = p[lane];
-    entries->count++;
-  }
+static inline float sum8(float8 v) {
+  float q0 = v[0] + v[4], q1 = v[1] + v[5], q2 = v[2] + v[6], q3 = v[3] + v[7];
+  return (q0 + q1) + (q2 + q3);
 }
 
-/*
- * Pre-activations x · encoderᵀ + bias of a block; those strictly above the floor of their latent and the floor of their
- * row are listed, for each row by ascending latent. Returns how many.
- *
- * `rows` is even and latents come in groups of four, numbered from `first_latent`; the caller gives what is added to fill
- * up a floor of infinity.
- */
-EXPORT int select_latents(const float4 *x, const float *row_floor, int rows, const float4 *encoder, const float4 *bias,
-                          const float4 *latent_floor, int first_latent, int groups, int quads, int *row_out,
-                          int *latent_out, float *value_out) {
-  Entries entries = {row_out, latent_out, value_out, 0};
-  for (int start = 0; start < rows; start += ROWS_IN_CACHE) {
-    int end = start + ROWS_IN_CACHE < rows ? start + ROWS_IN_CACHE : rows;
-    for (int group = 0; group < groups; group++) {
-      const float4 *e0 = encoder + 4 * group * quads;
-      const float4 *e1 = e0 + quads, *e2 = e1 + quads, *e3 = e2 + quads;
-      for (int row = start; row < end; row += 2) {
-        const float4 *x0 = x + row * quads, *x1 = x0 + quads;
-        float4 a0 = {0}, a1 = {0}, a2 = {0}, a3 = {0};
-        float4 b0 = {0}, b1 = {0}, b2 = {0}, b3 = {0};
-        /* Eight sums in flight; unrolled further, some engines run out of registers and halve the speed. */
-#pragma clang loop unroll(disable)
-        for (int k = 0; k < quads; k++) {
-          float4 a = x0[k], b = x1[k];
-          a0 += a * e0[k];
-          b0 += b * e0[k];
-          a1 += a * e1[k];
-          b1 += b * e1[k];
-          a2 += a * e2[k];
-          b2 += b * e2[k];
-          a3 += a * e3[k];
-          b3 += b * e3[k];
-        }
-        keep(&entries, sums(a0, a1, a2, a3) + bias[group], latent_floor[group], row_floor[row], row,
-             first_latent + 4 * group);
-        keep(&entries, sums(b0, b1, b2, b3) + bias[group], latent_floor[group], row_floor[row + 1], row + 1,
-             first_latent + 4 * group);
-      }
-    }
-  }
-  return entries.count;
-}
-
-/* out[row[i]] += weight[i] * directions[slot[i]], for i in order. */
-EXPORT void add_directions(float4 *out, const float4 *directions, int quads, const int *row, const int *slot,
-                           const float *weight, int count) {
-  for (int i = 0; i < count; i++) {
-    float4 *target = out + row[i] * quads;
-    const float4 *direction = directions + slot[i] * quads;
-    float4 w = {weight[i], weight[i], weight[i], weight[i]};
-    for (int k = 0; k < quads; k++) target[k] += w * direction[k];
-  }
-}
-
-static inline float dot(const float4 *a, const float4 *b, int quads) {
-  float4 even = {0}, odd = {0};
+/* The one dot product: eight running sums over the columns, the last vector filled up with zeros. */
+static inline float dot(const float *a, const float *b, int columns) {
+  float8 sum = {0};
   int k = 0;
-  for (; k + 1 < quads; k += 2) {
-    even += a[k] * b[k];
-    odd += a[k + 1] * b[k + 1];
-  }
-  if (k < quads) even += a[k] * b[k];
-  return sum(even + odd);
-}
-
-/* product[i] = ⟨rows[row[i]], directions[slot[i]]⟩ */
-EXPORT void project_directions(const float4 *rows, const float4 *directions, int quads, const int *row, const int *slot,
-                               float *product, int count) {
-  for (int i = 0; i < count; i++) product[i] = dot(rows + row[i] * quads, directions + slot[i] * quads, quads);
+  for (; k + 8 <= columns; k += 8) sum += *(const float8_at *)(a + k) * *(const float8_at *)(b + k);
+  if (k < columns) sum += part(a + k, columns - k) * part(b + k, columns - k);
+  return sum8(sum);
 }
 
 /*
- * For i in order: with r = start[row[i]] where fresh[i], left[row[i]] elsewhere, and v = value[i],
- * value[i] = ⟨r, directions[slot[i]]⟩ and left[row[i]] = r - v * directions[slot[i]]. `left` may be `start` itself.
+ * Four dot products, each the same sums as alone: additions of one need not wait for those of another. Meanwhile rows that are
+ * wanted next, from anywhere in memory, are asked for.
  */
-EXPORT void walk_directions(const float4 *start, float4 *left, const float4 *directions, int quads, const int *row,
+static inline __attribute__((always_inline)) void four_dots(const float *a0, const float *a1, const float *a2,
+                                                            const float *a3, const float *const b[4],
+                                                            const float *const next[4], int columns, float *product) {
+  const float *b0 = b[0], *b1 = b[1], *b2 = b[2], *b3 = b[3];
+  float8 s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
+  int k = 0;
+  for (; k + 8 <= columns; k += 8) {
+    if (next && k % 16 == 0)
+      for (int j = 0; j < 4; j++) __builtin_prefetch(next[j] + k);
+    s0 += *(const float8_at *)(a0 + k) * *(const float8_at *)(b0 + k);
+    s1 += *(const float8_at *)(a1 + k) * *(const float8_at *)(b1 + k);
+    s2 += *(const float8_at *)(a2 + k) * *(const float8_at *)(b2 + k);
+    s3 += *(const float8_at *)(a3 + k) * *(const float8_at *)(b3 + k);
+  }
+  if (k < columns) {
+    int rest = columns - k;
+    s0 += part(a0 + k, rest) * part(b0 + k, rest);
+    s1 += part(a1 + k, rest) * part(b1 + k, rest);
+    s2 += part(a2 + k, rest) * part(b2 + k, rest);
+    s3 += part(a3 + k, rest) * part(b3 + k, rest);
+  }
+  product[0] = sum8(s0);
+  product[1] = sum8(s1);
+  product[2] = sum8(s2);
+  product[3] = sum8(s3);
+}
+
+/* The products of entries `start` to `start` + 3, as far as there are so many; slots are numbered from `first_slot`. */
+static inline void dots_of_entries(const float *rows, const float *directions, int columns, const int *row,
+                                   const int *slot, int first_slot, int start, int count, float *products) {
+  const float *a[4], *b[4], *next[4];
+  for (int j = 0; j < 4; j++) {
+    int i = start + j < count ? start + j : count - 1, later = i + 4 < count ? i + 4 : count - 1;
+    a[j] = row_of(rows, row[i], columns);
+    b[j] = row_of(directions, slot[i] - first_slot, columns);
+    next[j] = row_of(directions, slot[later] - first_slot, columns);
+  }
+  /* Neighbours of one row, as where most latents are found: the row is read once for all, and they lie in the caches. */
+  if (a[0] == a[1] && a[0] == a[2] && a[0] == a[3]) four_dots(a[0], a[0], a[0], a[0], b, 0, columns, products);
+  else four_dots(a[0], a[1], a[2], a[3], b, next, columns, products);
+}
+
+EXPORT void project_directions(const float *rows, const float *directions, int columns, const int *row, const int *slot,
+                               float *product, int count) {
+  for (int start = 0; start < count; start += 4) {
+    float products[4];
+    dots_of_entries(rows, directions, columns, row, slot, 0, start, count, products);
+    for (int i = start; i < start + 4 && i < count; i++) product[i] = products[i - start];
+  }
+}
+
+/* target = from + weight * direction */
+static inline void add_direction(float *target, const float *from, float weight, const float *direction, int columns) {
+  float8 w = {weight, weight, weight, weight, weight, weight, weight, weight};
+  int k = 0;
+  for (; k + 8 <= columns; k += 8)
+    *(float8_at *)(target + k) = *(const float8_at *)(from + k) + w * *(const float8_at *)(direction + k);
+  for (; k < columns; k++) target[k] = from[k] + weight * direction[k];
+}
+
+EXPORT void add_directions(float *out, const float *directions, int columns, const int *row, const int *slot,
+                           const float *weight, float sign, int count) {
+  for (int i = 0; i < count; i++) {
+    float *target = (float *)row_of(out, row[i], columns);
+    add_direction(target, target, sign * weight[i], row_of(directions, slot[i], columns), columns);
+  }
+}
+
+EXPORT void walk_directions(const float *start, float *left, const float *directions, int columns, const int *row,
                             const int *slot, const int *fresh, float *value, int count) {
   for (int i = 0; i < count; i++) {
-    const float4 *direction = directions + slot[i] * quads;
-    float4 *target = left + row[i] * quads;
-    const float4 *r = fresh[i] ? start + row[i] * quads : target;
-    float4 v = {value[i], value[i], value[i], value[i]};
-    value[i] = dot(r, direction, quads);
-    for (int k = 0; k < quads; k++) target[k] = r[k] - v * direction[k];
+    const float *direction = row_of(directions, slot[i], columns);
+    float *target = (float *)row_of(left, row[i], columns);
+    const float *r = fresh[i] ? row_of(start, row[i], columns) : target;
+    float activation = value[i];
+    value[i] = dot(r, direction, columns);
+    add_direction(target, r, -activation, direction, columns);
   }
 }
 
-static inline double sum_double(double4 a) {
-  return (a[0] + a[1]) + (a[2] + a[3]);
+/* Four values in double precision, beyond `columns` zero. */
+static inline double4 doubles(const float *values, int columns) {
+  if (columns >= 4) return __builtin_convertvector(*(const float4_at *)values, double4);
+  double4 v = {0};
+  for (int i = 0; i < columns; i++) v[i] = values[i];
+  return v;
 }
 
-/* Scale every row to length 1, the length taken in double precision; zero rows stay zero. */
-EXPORT void normalise(float4 *rows, int count, int quads) {
+static inline double sum4(double4 v) {
+  return (v[0] + v[1]) + (v[2] + v[3]);
+}
+
+EXPORT void normalise(float *rows, int count, int columns) {
   for (int i = 0; i < count; i++) {
-    float4 *row = rows + i * quads;
+    float *row = (float *)row_of(rows, i, columns);
     double4 squares = {0};
-    for (int k = 0; k < quads; k++) {
-      double4 v = __builtin_convertvector(row[k], double4);
+    for (int k = 0; k < columns; k += 4) {
+      double4 v = doubles(row + k, columns - k);
       squares += v * v;
     }
-    double total = sum_double(squares);
+    double total = sum4(squares);
     if (total == 0) continue;
     double scale = 1 / __builtin_sqrt(total);
-    for (int k = 0; k < quads; k++) {
-      double4 v = __builtin_convertvector(row[k], double4) * scale;
-      row[k] = __builtin_convertvector(v, float4);
-    }
+    for (int k = 0; k < columns; k++) row[k] = (float)(row[k] * scale);
   }
 }
 
-/* Take out of each of `count` gradients what is parallel to the row it belongs to, in double precision; zero rows take nothing. */
-EXPORT void remove_parallel(float4 *gradient, const float4 *rows, int count, int quads) {
+EXPORT void remove_parallel(float *gradient, const float *rows, int count, int columns) {
   for (int i = 0; i < count; i++) {
-    float4 *g = gradient + i * quads;
-    const float4 *row = rows + i * quads;
+    float *g = (float *)row_of(gradient, i, columns);
+    const float *row = row_of(rows, i, columns);
     double4 products = {0}, squares = {0};
-    for (int k = 0; k < quads; k++) {
-      double4 v = __builtin_convertvector(row[k], double4);
-      products += __builtin_convertvector(g[k], double4) * v;
+    for (int k = 0; k < columns; k += 4) {
+      double4 v = doubles(row + k, columns - k);
+      products += doubles(g + k, columns - k) * v;
       squares += v * v;
     }
-    double square = sum_double(squares);
+    double square = sum4(squares);
     if (square == 0) continue;
-    double share = sum_double(products) / square;
-    for (int k = 0; k < quads; k++) {
-      double4 v = __builtin_convertvector(g[k], double4) - __builtin_convertvector(row[k], double4) * share;
-      g[k] = __builtin_convertvector(v, float4);
-    }
+    double share = sum4(products) / square;
+    for (int k = 0; k < columns; k++) g[k] = (float)(g[k] - row[k] * share);
   }
 }
 
 /* Zero for what is subnormal. */
-static inline float4 flush(float4 a) {
-  const float4 least = {0x1p-126f, 0x1p-126f, 0x1p-126f, 0x1p-126f};
-  return (float4)((int4)a & ~((a < least) & (a > -least)));
+static inline float flush(float a) {
+  return __builtin_fabsf(a) < 0x1p-126f ? 0 : a;
 }
 
-/*
- * A step of Adam on `quads` vectors: first = keep_first * first + take_first * gradient, second likewise with the squares of the
- * gradient, weights -= rate * first / (sqrt(second) * scale + epsilon).
- */
-EXPORT void adam_step(float4 *weights, float4 *first, float4 *second, const float4 *gradient, int quads,
-                      float keep_first, float take_first, float keep_second, float take_second, float rate, float scale,
-                      float epsilon) {
-  for (int k = 0; k < quads; k++) {
-    float4 g = gradient[k];
+EXPORT void adam_step(float *restrict weights, float *restrict first, float *restrict second,
+                      const float *restrict gradient, int count, float keep_first, float take_first, float keep_second,
+                      float take_second, float rate, float scale, float epsilon) {
+  for (int k = 0; k < count; k++) {
+    float g = gradient[k];
     /* Without gradients the means fade into subnormal numbers and stay there; processors take far longer over those. */
-    float4 mean = flush(keep_first * first[k] + take_first * g);
-    float4 square = flush(keep_second * second[k] + take_second * g * g);
+    float mean = flush(keep_first * first[k] + take_first * g);
+    float square = flush(keep_second * second[k] + take_second * g * g);
     first[k] = mean;
     second[k] = square;
-    weights[k] -= rate * mean / (__builtin_elementwise_sqrt(square) * scale + epsilon);
+    weights[k] -= rate * mean / (__builtin_sqrtf(square) * scale + epsilon);
   }
 }
+
+EXPORT int packed_columns(int columns) {
+  return (columns + CHUNK - 1) / CHUNK * CHUNK;
+}
+
+EXPORT void pack(const float *rows, int count, int columns, int side, unsigned short *panel, Packed *about) {
+  for (int row = 0; row < PANEL; row++) {
+    const float *values = row_of(rows, row, columns);
+    about[row] = pack_row(values, row < count ? columns : 0, packed_columns(columns), panel, row, side);
+  }
+}
+
+EXPORT int screen(const unsigned short *packed_rows, const Packed *about_rows, const float *row_floor, int rows,
+                  const unsigned short *packed_latents, const Packed *about_latents, const Latents *latents,
+                  int first_latent, int count, int columns, const Entries *candidates) {
+  float floor[PANEL], bias[PANEL], scale[PANEL];
+  Packed worst = {0};
+  for (int latent = 0; latent < PANEL; latent++) {
+    floor[latent] = latent < count ? latents->floor[latent] : __builtin_inff();
+    bias[latent] = latent < count ? latents->bias[latent] : 0;
+    scale[latent] = about_latents[latent].scale;
+    if (about_latents[latent].length > worst.length) worst.length = about_latents[latent].length;
+    if (about_latents[latent].error > worst.error) worst.error = about_latents[latent].error;
+  }
+  unsigned present = count < PANEL ? (1u << count) - 1 : ~0u;
+  int width = packed_columns(columns), found = 0;
+  begin_products();
+  for (int start = 0; start < rows; start += TILE_ROWS) {
+    float products[TILE_ROWS][PANEL] __attribute__((aligned(64)));
+    const unsigned short *panel = packed_rows + (__SIZE_TYPE__)(start / PANEL) * PANEL * width;
+    tile_products(panel, start % PANEL, packed_latents, columns, products);
+    int end = start + TILE_ROWS < rows ? start + TILE_ROWS : rows;
+    for (int row = start; row < end; row++) {
+      float bound[PANEL] __attribute__((aligned(64)));
+      float error = product_error(about_rows[row], worst, columns);
+      float above = row_floor[row], units = about_rows[row].scale;
+      for (int latent = 0; latent < PANEL; latent++) {
+        float least = above > floor[latent] ? above : floor[latent];
+        bound[latent] = (least - bias[latent]) * scale[latent] * units - error;
+      }
+      for (unsigned open = not_below(products[row - start], bound) & present; open != 0; open &= open - 1) {
+        candidates->row[found] = row;
+        candidates->latent[found] = first_latent + __builtin_ctz(open);
+        found++;
+      }
+    }
+  }
+  end_products();
+  return found;
+}
+
+EXPORT int score(const float *rows, const float *directions, int columns, const float *row_floor, const Latents *latents,
+                 float limit, int first_latent, const Entries *candidates, int count) {
+  const Entries in = *candidates;
+  int kept = 0;
+  for (int start = 0; start < count; start += 4) {
+    int size = count - start < 4 ? count - start : 4;
+    float products[4];
+    dots_of_entries(rows, directions, columns, in.row, in.latent, first_latent, start, count, products);
+    for (int j = 0; j < size; j++) {
+      int row = in.row[start + j], latent = in.latent[start + j], at = latent - first_latent;
+      float value = products[j] + latents->bias[at];
+      if (value > limit) value = limit;
+      if (value < -limit) value = -limit;
+      if (!(value > latents->floor[at] && value > row_floor[row])) continue;
+      if (latents->scale) {
+        value = (float)((double)value * latents->scale[at] + latents->offset[at]);
+        if (!(value > 0)) continue;
+      }
+      in.row[kept] = row;
+      in.latent[kept] = latent;
+      in.value[kept] = value;
+      kept++;
+    }
+  }
+  return kept;
+}
+
+typedef struct {
+  int latent;
+  float value;
+} Kept;
+
+/* Whether a leaves a heap before b. */
+static inline int leaves(Kept a, Kept b, int by_latent) {
+  if (by_latent || a.value == b.value) return a.latent > b.latent;
+  return a.value < b.value;
+}
+
+/* Put an entry where it belongs on the way down from the free place. */
+static void sink(int *latent, float *value, int size, int free, Kept entry, int by_latent) {
+  for (int child; (child = 2 * free + 1) < size; free = child) {
+    Kept next = {latent[child], value[child]};
+    if (child + 1 < size) {
+      Kept right = {latent[child + 1], value[child + 1]};
+      if (leaves(right, next, by_latent)) {
+        next = right;
+        child++;
+      }
+    }
+    if (leaves(entry, next, by_latent)) break;
+    latent[free] = next.latent;
+    value[free] = next.value;
+  }
+  latent[free] = entry.latent;
+  value[free] = entry.value;
+}
+
+EXPORT void offer(const Tops *tops, float *row_floor, const Entries *entries, int count) {
+  int capacity = tops->capacity;
+  for (int i = 0; i < count; i++) {
+    int row = entries->row[i];
+    int *latent = tops->latent + (__SIZE_TYPE__)row * capacity;
+    float *value = tops->value + (__SIZE_TYPE__)row * capacity;
+    Kept entry = {entries->latent[i], entries->value[i]};
+    int size = tops->size[row];
+    if (size < capacity) {
+      int free = tops->size[row]++;
+      for (int parent; free > 0; free = parent) {
+        parent = (free - 1) / 2;
+        Kept above = {latent[parent], value[parent]};
+        if (!leaves(entry, above, 0)) break;
+        latent[free] = above.latent;
+        value[free] = above.value;
+      }
+      latent[free] = entry.latent;
+      value[free] = entry.value;
+    } else if (entry.value > value[0]) {
+      sink(latent, value, size, 0, entry, 0);
+    }
+    if (tops->size[row] == capacity) row_floor[row] = value[0];
+  }
+}
+
+EXPORT void order(const Tops *tops, int rows, int by_latent) {
+  for (int row = 0; row < rows; row++) {
+    int *latent = tops->latent + (__SIZE_TYPE__)row * tops->capacity;
+    float *value = tops->value + (__SIZE_TYPE__)row * tops->capacity;
+    int size = tops->size[row];
+    if (by_latent)
+      for (int place = size / 2 - 1; place >= 0; place--)
+        sink(latent, value, size, place, (Kept){latent[place], value[place]}, 1);
+    for (int last = size - 1; last > 0; last--) {
+      Kept entry = {latent[last], value[last]};
+      latent[last] = latent[0];
+      value[last] = value[0];
+      sink(latent, value, last, 0, entry, by_latent);
+    }
+  }
+}
+
+#ifdef KERNELS_NAME
+const Kernels KERNELS_NAME = {
+    .packed_columns = packed_columns,
+    .pack = pack,
+    .screen = screen,
+    .score = score,
+    .offer = offer,
+    .order = order,
+    .add_directions = add_directions,
+    .project_directions = project_directions,
+    .walk_directions = walk_directions,
+    .normalise = normalise,
+    .remove_parallel = remove_parallel,
+    .adam_step = adam_step,
+};
+#endif

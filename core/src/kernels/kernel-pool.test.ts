@@ -67,8 +67,8 @@ describe("createKernelPool()", () => {
     const shares = ports.flatMap(({ tasks }) =>
       tasks.flatMap((task) => (task.kind === "match" ? [task.rows.rows] : [])),
     );
-    expect(shares.sort((a, b) => b - a)).toEqual([512, 512, 512, 512, 512, 440]);
-    expect(ports.every(({ tasks }) => tasks.length > 1)).toBe(true);
+    expect(shares.sort((a, b) => b - a)).toEqual([1024, 1024, 952]);
+    expect(ports.every(({ tasks }) => tasks.some(({ kind }) => kind === "match"))).toBe(true);
     await kernels.close();
   });
 
@@ -100,7 +100,7 @@ describe("createKernelPool()", () => {
       expect(await kernels.walk(code, decoder, x, group)).toEqual(await alone.walk(code, decoder, x, group));
       const walks = ports.flatMap(({ tasks }) => tasks.filter((task) => task.kind === "walk"));
       expect(walks.reduce((sum, { residual }) => sum + residual.rows, 0)).toBe(x.rows);
-      expect(walks.length).toBeGreaterThan(3);
+      expect(walks).toHaveLength(3);
       for (const walk of walks) {
         expect(walk.group).toEqual(group);
         if (walk.group !== undefined) expect(walk.group.buffer).toBeInstanceOf(SharedArrayBuffer);
@@ -130,7 +130,7 @@ describe("createKernelPool()", () => {
       await kernels.update(got.weights, got, gradient, adam, { unitRows });
       expect(got).toEqual(want);
       const tasks = ports.flatMap((port) => port.tasks.filter((task) => task.kind === "update"));
-      expect(tasks.length).toBeGreaterThan(3);
+      expect(tasks).toHaveLength(3);
       expect(tasks.reduce((sum, { weights }) => sum + weights.rows, 0)).toBe(x.rows);
       for (const task of tasks) {
         expect(task.moments.second.values.buffer).toBe(got.second.values.buffer);

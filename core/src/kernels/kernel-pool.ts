@@ -19,8 +19,8 @@ import { selectionOfRows } from "./wasm-encode.ts";
 
 /** Shares per thread, so that a thread that is slowed down gets fewer. */
 const SHARES_PER_THREAD = 4;
-/** Each share copies all weights once through the caches; with this many rows that is about a percent of its work. */
-const LEAST_SHARE_ROWS = 512;
+/** Each share copies and packs all weights once; with this many rows that is a twentieth of its work. */
+const LEAST_SHARE_ROWS = 1024;
 
 /**
  * The WebAssembly kernels on `threads` workers, each made by `spawn`; rows are shared out among them.

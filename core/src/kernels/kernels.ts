@@ -62,8 +62,12 @@ export interface AdamStep {
 /**
  * CONTRACT. The heavy operations, all of them. Every implementation passes `kernels.conformance.ts`.
  *
- * No operation holds a dense [rows × latents] result. Results do not depend on how many threads took part. Arguments are
- * only read, but for what `update` updates; a call may begin before the last has ended. Shapes that do not fit reject with a ShapeError.
+ * No operation holds a dense [rows × latents] result. Arguments are only read, but for what `update` updates; a call may begin before
+ * the last has ended. Shapes that do not fit reject with a ShapeError.
+ *
+ * Results do not depend on how many threads took part, nor on the engine: WebAssembly, native code and WebGPU give the same bits. A
+ * dot product of two rows is one number whichever operation makes it: float32 products added up in eight sums, column k in
+ * sum k mod 8, which are then added in one order. (The reference, which checks them, adds up in float64.)
  */
 export interface Kernels {
   /** What runs, for people: "wasm, 2 threads". */

@@ -25,16 +25,16 @@ const BATCH_ENTRIES = 4096;
 export function eachChunk(
   wasm: WasmInstance,
   rows: number,
-  quads: number,
+  columns: number,
   copies: number,
   visit: (start: number, end: number, at: BatchLayout) => void,
 ): void {
-  const fitting = Math.max(1, Math.floor(ROW_BYTES / (16 * copies * Math.max(1, quads))));
+  const fitting = Math.max(1, Math.floor(ROW_BYTES / (4 * copies * Math.max(1, columns))));
   const most = Math.ceil(rows / Math.max(1, Math.ceil(rows / fitting)));
   const capacity = Math.max(BATCH_ENTRIES, most);
   const at = wasm.reserve({
-    dense: copies * most * 4 * quads,
-    directions: SLOTS * 4 * quads,
+    dense: copies * most * columns,
+    directions: SLOTS * columns,
     row: capacity,
     slot: capacity,
     fresh: capacity,
@@ -56,7 +56,6 @@ export function eachBatch(
   at: BatchLayout,
   run: (entries: Int32Array) => void,
 ): void {
-  const quads = Math.ceil(decoder.columns / 4);
   const first = code.offsets[start];
   const latents = code.indices.subarray(first, code.offsets[end]);
   const rowOf = new Int32Array(latents.length);
@@ -78,7 +77,7 @@ export function eachBatch(
       count = 0;
       slot = 0;
     }
-    wasm.loadRows(at.directions + slot * 16 * quads, decoder, latent, latent + 1, quads);
+    wasm.loadRows(at.directions + 4 * slot * decoder.columns, decoder, latent, latent + 1);
     for (let i = offsets[latent]; i < offsets[latent + 1]; i++) {
       rows[count] = rowOf[order[i]];
       slots[count] = slot;

@@ -12,11 +12,11 @@ export function wasmDecode(
   sign: 1 | -1,
   out: Matrix,
 ): void {
-  const quads = Math.ceil(base.columns / 4);
-  eachChunk(wasm, code.rows, quads, 1, (start, end, at) => {
-    wasm.loadRows(at.dense, base, start, end, quads);
+  const { columns } = base;
+  eachChunk(wasm, code.rows, columns, 1, (start, end, at) => {
+    wasm.loadRows(at.dense, base, start, end);
     addCode(wasm, code, start, end, decoder, sign, at);
-    wasm.storeRows(at.dense, out, start, end, quads);
+    wasm.storeRows(at.dense, out, start, end);
   });
 }
 
@@ -30,12 +30,12 @@ export function addCode(
   sign: 1 | -1,
   at: BatchLayout,
 ): void {
-  const quads = Math.ceil(decoder.columns / 4);
   eachBatch(wasm, code, start, end, decoder, at, (entries) => {
     const weights = wasm.floats(at.value, entries.length);
-    for (let i = 0; i < entries.length; i++) weights[i] = sign * code.values[entries[i]];
+    for (let i = 0; i < entries.length; i++) weights[i] = code.values[entries[i]];
     const { add_directions } = wasm.functions;
-    add_directions(at.dense, at.directions, quads, at.row, at.slot, at.value, entries.length);
+    const { columns } = decoder;
+    add_directions(at.dense, at.directions, columns, at.row, at.slot, at.value, sign, entries.length);
   });
 }
 
@@ -47,12 +47,12 @@ export function wasmProject(
   residual: Matrix,
   out: Float32Array,
 ): void {
-  const quads = Math.ceil(residual.columns / 4);
-  eachChunk(wasm, code.rows, quads, 1, (start, end, at) => {
-    wasm.loadRows(at.dense, residual, start, end, quads);
+  const { columns } = residual;
+  eachChunk(wasm, code.rows, columns, 1, (start, end, at) => {
+    wasm.loadRows(at.dense, residual, start, end);
     eachBatch(wasm, code, start, end, decoder, at, (entries) => {
       const { project_directions } = wasm.functions;
-      project_directions(at.dense, at.directions, quads, at.row, at.slot, at.value, entries.length);
+      project_directions(at.dense, at.directions, columns, at.row, at.slot, at.value, entries.length);
       const products = wasm.floats(at.value, entries.length);
       for (let i = 0; i < entries.length; i++) out[entries[i]] = products[i];
     });
@@ -69,12 +69,12 @@ export function wasmWalk(
   out: Float32Array,
 ): void {
   const { offsets, indices, values } = code;
-  const quads = Math.ceil(residual.columns / 4);
+  const { columns } = residual;
   // Rows that are walked once need not be kept as they were.
   const copies = group === undefined ? 1 : 2;
-  eachChunk(wasm, code.rows, quads, copies, (start, end, at) => {
-    wasm.loadRows(at.dense, residual, start, end, quads);
-    const left = at.dense + (copies - 1) * (end - start) * 16 * quads;
+  eachChunk(wasm, code.rows, columns, copies, (start, end, at) => {
+    wasm.loadRows(at.dense, residual, start, end);
+    const left = at.dense + (copies - 1) * 4 * (end - start) * columns;
     eachBatch(wasm, code, start, end, decoder, at, (entries) => {
       const rows = wasm.ints(at.row, entries.length);
       const fresh = wasm.ints(at.fresh, entries.length);
@@ -92,7 +92,7 @@ export function wasmWalk(
         at.dense,
         left,
         at.directions,
-        quads,
+        columns,
         at.row,
         at.slot,
         at.fresh,

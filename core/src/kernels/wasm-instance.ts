@@ -1,37 +1,52 @@
 import type { Matrix } from "../tensor/matrix.ts";
 import { wasmBase64 } from "./kernels.wasm.ts";
 
-/** Functions of kernels/src/kernels.c; pointers are byte offsets into the instance's memory. */
+/** Functions of kernels/src/kernels.h; pointers are byte offsets into the instance's memory. */
 interface KernelExports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   readonly __heap_base: { readonly value: number };
-  select_latents(
-    x: number,
+  packed_columns(columns: number): number;
+  pack(rows: number, count: number, columns: number, side: number, panel: number, about: number): void;
+  screen(
+    packedRows: number,
+    aboutRows: number,
     rowFloor: number,
     rows: number,
-    encoder: number,
-    bias: number,
-    latentFloor: number,
+    packedLatents: number,
+    aboutLatents: number,
+    latents: number,
     firstLatent: number,
-    groups: number,
-    quads: number,
-    rowOut: number,
-    latentOut: number,
-    valueOut: number,
+    count: number,
+    columns: number,
+    candidates: number,
   ): number;
+  score(
+    rows: number,
+    directions: number,
+    columns: number,
+    rowFloor: number,
+    latents: number,
+    limit: number,
+    firstLatent: number,
+    candidates: number,
+    count: number,
+  ): number;
+  offer(tops: number, rowFloor: number, entries: number, count: number): void;
+  order(tops: number, rows: number, byLatent: number): void;
   add_directions(
     out: number,
     directions: number,
-    quads: number,
+    columns: number,
     row: number,
     slot: number,
     weight: number,
+    sign: number,
     count: number,
   ): void;
   project_directions(
     rows: number,
     directions: number,
-    quads: number,
+    columns: number,
     row: number,
     slot: number,
     product: number,
@@ -41,21 +56,21 @@ interface KernelExports {
     start: number,
     left: number,
     directions: number,
-    quads: number,
+    columns: number,
     row: number,
     slot: number,
     fresh: number,
     value: number,
     count: number,
   ): void;
-  normalise(rows: number, count: number, quads: number): void;
-  remove_parallel(gradient: number, rows: number, count: number, quads: number): void;
+  normalise(rows: number, count: number, columns: number): void;
+  remove_parallel(gradient: number, rows: number, count: number, columns: number): void;
   adam_step(
     weights: number,
     first: number,
     second: number,
     gradient: number,
-    quads: number,
+    count: number,
     keepFirst: number,
     takeFirst: number,
     keepSecond: number,
@@ -126,25 +141,13 @@ export class WasmInstance {
     return this.#ints.subarray(offset / 4, offset / 4 + length);
   }
 
-  /** Copy rows `start` to `end` (exclusive) to byte `offset`, each padded with zeros to `4 * quads` values. */
-  loadRows(offset: number, { columns, values }: Matrix, start: number, end: number, quads: number): void {
-    const target = offset / 4;
-    if (columns === 4 * quads) {
-      this.#floats.set(values.subarray(start * columns, end * columns), target);
-      return;
-    }
-    this.#floats.fill(0, target, target + (end - start) * 4 * quads);
-    for (let i = start; i < end; i++)
-      this.#floats.set(values.subarray(i * columns, (i + 1) * columns), target + (i - start) * 4 * quads);
+  /** Copy rows `start` to `end` (exclusive) of a matrix to byte `offset`. */
+  loadRows(offset: number, { columns, values }: Matrix, start: number, end: number): void {
+    this.#floats.set(values.subarray(start * columns, end * columns), offset / 4);
   }
 
   /** The other way: copy rows at byte `offset` to rows `start` to `end` (exclusive) of a matrix. */
-  storeRows(offset: number, { columns, values }: Matrix, start: number, end: number, quads: number): void {
-    if (columns === 4 * quads) {
-      values.set(this.floats(offset, (end - start) * columns), start * columns);
-      return;
-    }
-    for (let i = start; i < end; i++)
-      values.set(this.floats(offset + (i - start) * 16 * quads, columns), i * columns);
+  storeRows(offset: number, { columns, values }: Matrix, start: number, end: number): void {
+    values.set(this.floats(offset, (end - start) * columns), start * columns);
   }
 }

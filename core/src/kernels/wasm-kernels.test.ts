@@ -1,9 +1,11 @@
 import { expect, test } from "vitest";
 import { matrix } from "../tensor/matrix.ts";
+import { describeExactSelection } from "./exact-selection.conformance.ts";
 import { describeKernels } from "./kernels.conformance.ts";
 import { createWasmKernels } from "./wasm-kernels.ts";
 
 describeKernels("createWasmKernels()", createWasmKernels);
+describeExactSelection("createWasmKernels()", createWasmKernels);
 
 test("update() of createWasmKernels() lets means fade to zero where they would be subnormal", async () => {
   const kernels = await createWasmKernels();

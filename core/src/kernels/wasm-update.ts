@@ -16,30 +16,30 @@ export function wasmUpdate(
   { rate, beta1, beta2, epsilon, step }: AdamStep,
   unitRows: boolean,
 ): void {
-  const quads = Math.ceil(weights.columns / 4);
+  const { columns } = weights;
   const scaledRate = rate / (1 - beta1 ** step);
   const scale = Math.sqrt(1 / (1 - beta2 ** step));
   const { remove_parallel, adam_step, normalise } = wasm.functions;
-  eachChunk(wasm, weights.rows, quads, 1, (start, end, at) => {
-    wasm.floats(at.dense, (end - start) * 4 * quads).fill(0);
+  eachChunk(wasm, weights.rows, columns, 1, (start, end, at) => {
+    wasm.floats(at.dense, (end - start) * columns).fill(0);
     for (const { code, rows } of gradient) addCode(wasm, code, start, end, rows, 1, at);
 
     // The gradient of the chunk is complete, so that the room of its directions is free.
-    const room = ROWS_PER_STEP * 16 * quads;
+    const room = ROWS_PER_STEP * 4 * columns;
     const [atWeights, atFirst, atSecond] = [at.directions, at.directions + room, at.directions + 2 * room];
     for (let i = start; i < end; i += ROWS_PER_STEP) {
       const stop = Math.min(i + ROWS_PER_STEP, end);
-      const atGradient = at.dense + (i - start) * 16 * quads;
-      wasm.loadRows(atWeights, weights, i, stop, quads);
-      wasm.loadRows(atFirst, first, i, stop, quads);
-      wasm.loadRows(atSecond, second, i, stop, quads);
-      if (unitRows) remove_parallel(atGradient, atWeights, stop - i, quads);
+      const atGradient = at.dense + 4 * (i - start) * columns;
+      wasm.loadRows(atWeights, weights, i, stop);
+      wasm.loadRows(atFirst, first, i, stop);
+      wasm.loadRows(atSecond, second, i, stop);
+      if (unitRows) remove_parallel(atGradient, atWeights, stop - i, columns);
       adam_step(
         atWeights,
         atFirst,
         atSecond,
         atGradient,
-        (stop - i) * quads,
+        (stop - i) * columns,
         beta1,
         1 - beta1,
         beta2,
@@ -48,10 +48,10 @@ export function wasmUpdate(
         scale,
         epsilon,
       );
-      if (unitRows) normalise(atWeights, stop - i, quads);
-      wasm.storeRows(atWeights, weights, i, stop, quads);
-      wasm.storeRows(atFirst, first, i, stop, quads);
-      wasm.storeRows(atSecond, second, i, stop, quads);
+      if (unitRows) normalise(atWeights, stop - i, columns);
+      wasm.storeRows(atWeights, weights, i, stop);
+      wasm.storeRows(atFirst, first, i, stop);
+      wasm.storeRows(atSecond, second, i, stop);
     }
   });
 }
