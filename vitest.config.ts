@@ -55,7 +55,8 @@ const browser = {
       provider: playwright({
         launchOptions: {
           ...(chromium && { executablePath: chromium }),
-          args: ["--no-sandbox", "--disable-gpu"],
+          // WebGPU without a GPU, by the software driver that Chromium brings.
+          args: ["--no-sandbox", "--disable-gpu", "--enable-unsafe-webgpu"],
         },
       }),
       instances: [{ browser: "chromium" as const }],

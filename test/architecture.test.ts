@@ -21,7 +21,7 @@ const coreLayers: readonly (readonly string[])[] = [
 
 /** What each package may import of this project. */
 const packages: Readonly<Record<string, readonly string[]>> = {
-  core: [],
+  core: ["@saestitch/kernels"],
   cli: ["@saestitch/core", "@saestitch/core/node"],
 };
 
@@ -29,6 +29,8 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 const coreDependencies: Readonly<Record<string, readonly string[]>> = {
   "@zip.js/zip.js": ["formats"],
   "@huggingface/hub": ["node"],
+  "@saestitch/kernels": ["node"],
+  webgpu: ["node"],
 };
 
 interface Import {
@@ -46,7 +48,9 @@ function sourceFiles(folder: string): string[] {
 function importsOf(packageName: string): Import[] {
   const source = join(root, packageName, "src");
   return sourceFiles(source).flatMap((file) => {
-    const specifiers = readFileSync(file, "utf8").matchAll(/(?:\bfrom\s+|\bimport\s*\(?\s*)"([^"]+)"/g);
+    const specifiers = readFileSync(file, "utf8").matchAll(
+      /(?:\bfrom\s+|\bimport\s*\(?\s*|\bcreateRequire\(import\.meta\.url\)\()"([^"]+)"/g,
+    );
     return [...specifiers].map(([, specifier]) => ({ from: relative(source, file), specifier }));
   });
 }
@@ -101,7 +105,9 @@ describe("packages", () => {
           .filter((specifier) => !specifier.startsWith(".") && !specifier.startsWith("node:"))
           .map(packageOf),
       );
-      expect([...used].sort()).toEqual(Object.keys(manifest.dependencies).sort());
+      const { dependencies, optionalDependencies = {}, peerDependencies = {} } = manifest;
+      const declared = { ...dependencies, ...optionalDependencies, ...peerDependencies };
+      expect([...used].sort()).toEqual(Object.keys(declared).sort());
     },
   );
 });

@@ -43,6 +43,7 @@ const commands = [
   "train",
   "meta",
   "decompose",
+  "doctor",
   "demo",
 ];
 

@@ -46,6 +46,10 @@ const commands: Readonly<Record<string, { readonly summary: string; load(): Prom
     summary: "Show which meta-latents a latent is made of",
     load: async () => (await import("./commands/decompose.ts")).decompose,
   },
+  doctor: {
+    summary: "Show which kernels run on this machine, and how fast",
+    load: async () => (await import("./commands/doctor.ts")).doctor,
+  },
   demo: {
     summary: "Label a small made-up world whose truth is known, and say how right the labels are",
     load: async () => (await import("./commands/demo.ts")).demo,

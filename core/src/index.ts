@@ -43,6 +43,8 @@ export { openBrowserKernels } from "./kernels/browser-kernels.ts";
 export type { Kernels, Matches, Selection } from "./kernels/kernels.ts";
 export { referenceKernels } from "./kernels/reference-kernels.ts";
 export { createWasmKernels } from "./kernels/wasm-kernels.ts";
+export { type Gpu, type GpuDevice, requestGpuDevice } from "./kernels/webgpu-device.ts";
+export { createWebGpuKernels } from "./kernels/webgpu-kernels.ts";
 export type { Agreement } from "./labelling/agreement-sums.ts";
 export type { CosineNull, CosinePredictor } from "./labelling/cosine-predictor.ts";
 export { PUBLISHED_COSINE_THRESHOLD } from "./labelling/cosine-predictor.ts";

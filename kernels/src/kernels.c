@@ -52,7 +52,7 @@ static inline __attribute__((always_inline)) void four_dots(const float *a0, con
   float8 s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
   int k = 0;
   for (; k + 8 <= columns; k += 8) {
-    if (next && k % 16 == 0)
+    if (k % 16 == 0)
       for (int j = 0; j < 4; j++) __builtin_prefetch(next[j] + k);
     s0 += *(const float8_at *)(a0 + k) * *(const float8_at *)(b0 + k);
     s1 += *(const float8_at *)(a1 + k) * *(const float8_at *)(b1 + k);
@@ -82,8 +82,8 @@ static inline void dots_of_entries(const float *rows, const float *directions, i
     b[j] = row_of(directions, slot[i] - first_slot, columns);
     next[j] = row_of(directions, slot[later] - first_slot, columns);
   }
-  /* Neighbours of one row, as where most latents are found: the row is read once for all, and they lie in the caches. */
-  if (a[0] == a[1] && a[0] == a[2] && a[0] == a[3]) four_dots(a[0], a[0], a[0], a[0], b, 0, columns, products);
+  /* Entries of one row read it once. */
+  if (a[0] == a[1] && a[0] == a[2] && a[0] == a[3]) four_dots(a[0], a[0], a[0], a[0], b, next, columns, products);
   else four_dots(a[0], a[1], a[2], a[3], b, next, columns, products);
 }
 
@@ -105,11 +105,43 @@ static inline void add_direction(float *target, const float *from, float weight,
   for (; k < columns; k++) target[k] = from[k] + weight * direction[k];
 }
 
+/* As four times add_direction, one after another, but the target is read and written once. */
+static inline void add_four_directions(float *target, const float weight[4], const float *const direction[4],
+                                       const float *const next[4], int columns) {
+  const float *d0 = direction[0], *d1 = direction[1], *d2 = direction[2], *d3 = direction[3];
+  float w0 = weight[0], w1 = weight[1], w2 = weight[2], w3 = weight[3];
+  int k = 0;
+  for (; k + 16 <= columns; k += 16) {
+    for (int j = 0; j < 4; j++) __builtin_prefetch(next[j] + k);
+    for (int half = k; half < k + 16; half += 8) {
+      float8 sum = *(const float8_at *)(target + half);
+      sum += w0 * *(const float8_at *)(d0 + half);
+      sum += w1 * *(const float8_at *)(d1 + half);
+      sum += w2 * *(const float8_at *)(d2 + half);
+      sum += w3 * *(const float8_at *)(d3 + half);
+      *(float8_at *)(target + half) = sum;
+    }
+  }
+  for (; k < columns; k++) target[k] = (((target[k] + w0 * d0[k]) + w1 * d1[k]) + w2 * d2[k]) + w3 * d3[k];
+}
+
 EXPORT void add_directions(float *out, const float *directions, int columns, const int *row, const int *slot,
                            const float *weight, float sign, int count) {
   for (int i = 0; i < count; i++) {
     float *target = (float *)row_of(out, row[i], columns);
-    add_direction(target, target, sign * weight[i], row_of(directions, slot[i], columns), columns);
+    if (i + 3 < count && row[i] == row[i + 1] && row[i] == row[i + 2] && row[i] == row[i + 3]) {
+      float weights[4];
+      const float *four[4], *next[4];
+      for (int j = 0; j < 4; j++) {
+        weights[j] = sign * weight[i + j];
+        four[j] = row_of(directions, slot[i + j], columns);
+        next[j] = row_of(directions, slot[i + j + 4 < count ? i + j + 4 : count - 1], columns);
+      }
+      add_four_directions(target, weights, four, next, columns);
+      i += 3;
+    } else {
+      add_direction(target, target, sign * weight[i], row_of(directions, slot[i], columns), columns);
+    }
   }
 }
 
@@ -133,38 +165,34 @@ static inline double4 doubles(const float *values, int columns) {
   return v;
 }
 
-static inline double sum4(double4 v) {
-  return (v[0] + v[1]) + (v[2] + v[3]);
+/* A dot product in double precision, of eight sums. */
+static inline double exact_dot(const float *a, const float *b, int columns) {
+  double4 low = {0}, high = {0};
+  for (int k = 0; k < columns; k += 8) {
+    low += doubles(a + k, columns - k) * doubles(b + k, columns - k);
+    high += doubles(a + k + 4, columns - k - 4) * doubles(b + k + 4, columns - k - 4);
+  }
+  double4 sum = low + high;
+  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
 EXPORT void normalise(float *rows, int count, int columns) {
   for (int i = 0; i < count; i++) {
     float *row = (float *)row_of(rows, i, columns);
-    double4 squares = {0};
-    for (int k = 0; k < columns; k += 4) {
-      double4 v = doubles(row + k, columns - k);
-      squares += v * v;
-    }
-    double total = sum4(squares);
-    if (total == 0) continue;
-    double scale = 1 / __builtin_sqrt(total);
+    double square = exact_dot(row, row, columns);
+    if (square == 0) continue;
+    double scale = 1 / __builtin_sqrt(square);
     for (int k = 0; k < columns; k++) row[k] = (float)(row[k] * scale);
   }
 }
 
 EXPORT void remove_parallel(float *gradient, const float *rows, int count, int columns) {
   for (int i = 0; i < count; i++) {
-    float *g = (float *)row_of(gradient, i, columns);
-    const float *row = row_of(rows, i, columns);
-    double4 products = {0}, squares = {0};
-    for (int k = 0; k < columns; k += 4) {
-      double4 v = doubles(row + k, columns - k);
-      products += doubles(g + k, columns - k) * v;
-      squares += v * v;
-    }
-    double square = sum4(squares);
+    float *restrict g = (float *)row_of(gradient, i, columns);
+    const float *restrict row = row_of(rows, i, columns);
+    double square = exact_dot(row, row, columns);
     if (square == 0) continue;
-    double share = sum4(products) / square;
+    double share = exact_dot(g, row, columns) / square;
     for (int k = 0; k < columns; k++) g[k] = (float)(g[k] - row[k] * share);
   }
 }

@@ -1,4 +1,5 @@
 import type { Matrix } from "../tensor/matrix.ts";
+import { adamFactors } from "./adam-factors.ts";
 import type { AdamMoments, AdamStep, GradientTerm } from "./kernels.ts";
 import { eachChunk, SLOTS } from "./wasm-batches.ts";
 import { addCode } from "./wasm-decode.ts";
@@ -13,12 +14,11 @@ export function wasmUpdate(
   weights: Matrix,
   { first, second }: AdamMoments,
   gradient: readonly GradientTerm[],
-  { rate, beta1, beta2, epsilon, step }: AdamStep,
+  adam: AdamStep,
   unitRows: boolean,
 ): void {
   const { columns } = weights;
-  const scaledRate = rate / (1 - beta1 ** step);
-  const scale = Math.sqrt(1 / (1 - beta2 ** step));
+  const { keepFirst, takeFirst, keepSecond, takeSecond, rate, scale, epsilon } = adamFactors(adam);
   const { remove_parallel, adam_step, normalise } = wasm.functions;
   eachChunk(wasm, weights.rows, columns, 1, (start, end, at) => {
     wasm.floats(at.dense, (end - start) * columns).fill(0);
@@ -40,11 +40,11 @@ export function wasmUpdate(
         atSecond,
         atGradient,
         (stop - i) * columns,
-        beta1,
-        1 - beta1,
-        beta2,
-        1 - beta2,
-        scaledRate,
+        keepFirst,
+        takeFirst,
+        keepSecond,
+        takeSecond,
+        rate,
         scale,
         epsilon,
       );

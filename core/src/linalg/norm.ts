@@ -15,6 +15,21 @@ export function rowsTimes(m: Matrix, vector: ArrayLike<number>): Float64Array {
   return products;
 }
 
+/** Σ v², accumulated in float64 in the order of the values. */
+export function sumOfSquares(values: Float32Array): number {
+  let sum = 0;
+  // Indexed, since iterating over a typed array takes four times as long.
+  for (let at = 0; at < values.length; at++) sum += values[at] * values[at];
+  return sum;
+}
+
+/** Sum of all rows, [columns], accumulated in float64. */
+export function columnSums({ rows, columns, values }: Matrix): Float64Array {
+  const sums = new Float64Array(columns);
+  for (let i = 0, at = 0; i < rows; i++) for (let k = 0; k < columns; k++, at++) sums[k] += values[at];
+  return sums;
+}
+
 function dot(
   a: ArrayLike<number>,
   aStart: number,

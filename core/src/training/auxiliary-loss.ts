@@ -1,4 +1,5 @@
 import type { GradientTerm, Kernels } from "../kernels/kernels.ts";
+import { sumOfSquares } from "../linalg/norm.ts";
 import { type Matrix, row, zeros } from "../tensor/matrix.ts";
 import { allocateFloat32 } from "../tensor/shared.ts";
 import type { SparseCode } from "../tensor/sparse-code.ts";
@@ -44,10 +45,8 @@ export async function auxiliaryLoss(
   const byDead = sumByLatent(code, projected);
   const byProduct = new Float64Array(m);
   for (let p = 0; p < dead.length; p++) byProduct[dead[p]] = slope * byDead[p];
-  let sse = 0;
-  for (const value of missed.values) sse += value * value;
   return {
-    loss: (weight * sse) / code.rows,
+    loss: (weight * sumOfSquares(missed.values)) / code.rows,
     encoder: { code: amongAll(projected), rows: centred },
     decoder: { code: amongAll(code.values), rows: missed },
     byProduct,

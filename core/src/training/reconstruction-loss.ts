@@ -1,4 +1,5 @@
 import type { GradientTerm, Kernels } from "../kernels/kernels.ts";
+import { columnSums, sumOfSquares } from "../linalg/norm.ts";
 import type { Matrix } from "../tensor/matrix.ts";
 import { allocateFloat32 } from "../tensor/shared.ts";
 import type { SparseCode } from "../tensor/sparse-code.ts";
@@ -87,16 +88,4 @@ function suffixSums(matrices: readonly Matrix[]): readonly Matrix[] {
     for (let at = 0; at < values.length; at++) values[at] += after[at];
   }
   return matrices;
-}
-
-function sumOfSquares(values: Float32Array): number {
-  let sum = 0;
-  for (const value of values) sum += value * value;
-  return sum;
-}
-
-function columnSums({ rows, columns, values }: Matrix): Float64Array {
-  const sums = new Float64Array(columns);
-  for (let i = 0, at = 0; i < rows; i++) for (let k = 0; k < columns; k++, at++) sums[k] += values[at];
-  return sums;
 }

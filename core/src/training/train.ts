@@ -1,6 +1,7 @@
 import type { ActivationSource } from "../activations/activation-source.ts";
 import { DataError, ShapeError } from "../errors.ts";
 import type { Kernels } from "../kernels/kernels.ts";
+import { columnSums, sumOfSquares } from "../linalg/norm.ts";
 import type { Matrix } from "../tensor/matrix.ts";
 import { recycle } from "../tensor/shared.ts";
 import { checkTrainingOptions, defaultTrainingData } from "./default-options.ts";
@@ -81,13 +82,6 @@ export async function* trainSteps(
 }
 
 /** Σ‖x − mean‖² over the rows. */
-function spreadOf({ rows, columns, values }: Matrix): number {
-  const sums = new Float64Array(columns);
-  let squares = 0;
-  for (let i = 0, at = 0; i < rows; i++)
-    for (let k = 0; k < columns; k++, at++) {
-      sums[k] += values[at];
-      squares += values[at] * values[at];
-    }
-  return squares - sums.reduce((total, sum) => total + sum * sum, 0) / rows;
+function spreadOf(x: Matrix): number {
+  return sumOfSquares(x.values) - columnSums(x).reduce((total, sum) => total + sum * sum, 0) / x.rows;
 }

@@ -1,15 +1,18 @@
-import { spawnSync } from "node:child_process";
-import { createRequire } from "node:module";
 import { isDeepStrictEqual } from "node:util";
 import { describe, expect, test } from "vitest";
+import { runAlone } from "../../test-support/run-alone.ts";
 import { describeKernels } from "../kernels/kernels.conformance.ts";
 import { normal, seededRandom } from "../linalg/random.ts";
 import { matrix } from "../tensor/matrix.ts";
-import { openKernels } from "./thread-pool.ts";
+import { openWasmThreads } from "./wasm-threads.ts";
 
-describeKernels("openKernels({ threads: 2 })", () => openKernels({ threads: 2 }));
+describeKernels("openWasmThreads(2)", () => openWasmThreads(2));
 
-describe("openKernels()", () => {
+const openAlone = `
+  const { openWasmThreads } = await import(node + "wasm-threads.js");
+  const kernels = await openWasmThreads(2);`;
+
+describe("openWasmThreads()", () => {
   test("gives bit-identical results on 1 and on 3 threads", async () => {
     const random = seededRandom(1);
     const draw = (rows: number, columns: number) =>
@@ -23,7 +26,7 @@ describe("openKernels()", () => {
     const bias = draw(1, 150).values;
     const results = await Promise.all(
       [1, 3].map(async (threads) => {
-        const kernels = await openKernels({ threads });
+        const kernels = await openWasmThreads(threads);
         const code = await kernels.encode(x, weights, bias, { kind: "top", count: 9 });
         const all = [
           code,
@@ -50,14 +53,14 @@ describe("openKernels()", () => {
   });
 
   test("says what runs", async () => {
-    const one = await openKernels({ threads: 1 });
-    const two = await openKernels({ threads: 2 });
+    const one = await openWasmThreads(1);
+    const two = await openWasmThreads(2);
     expect([one.name, two.name]).toEqual(["wasm, 1 thread", "wasm, 2 threads"]);
     await Promise.all([one.close(), two.close()]);
   });
 
   test("keeps a process alive for an unfinished call, but not for idle threads", () => {
-    const finished = runAlone(`
+    const finished = runAlone(`${openAlone}
       const x = { rows: 2000, columns: 8, values: new Float32Array(16000).fill(1) };
       const { cosines } = await kernels.match(x, x, 1);
       console.log("matched", cosines.length);`);
@@ -65,7 +68,7 @@ describe("openKernels()", () => {
   });
 
   test("keeps a process alive until it is closed, though answers that nobody awaits come in meanwhile", () => {
-    const finished = runAlone(`
+    const finished = runAlone(`${openAlone}
       const x = { rows: 1000, columns: 8, values: new Float32Array(8000).fill(1) };
       kernels.match(x, x, 1).catch(() => {});
       const answered = performance.now() + 300;
@@ -76,21 +79,7 @@ describe("openKernels()", () => {
   });
 
   test("refuses a number of threads that is none", async () => {
-    await expect(openKernels({ threads: 0 })).rejects.toThrow("0 threads");
-    await expect(openKernels({ threads: 1.5 })).rejects.toThrow("1.5 threads");
+    await expect(openWasmThreads(0)).rejects.toThrow("0 threads");
+    await expect(openWasmThreads(1.5)).rejects.toThrow("1.5 threads");
   });
 });
-
-/** What a process of its own prints that opens `kernels` on two threads and does `work`. */
-function runAlone(work: string) {
-  const worker = createRequire(import.meta.url).resolve("@saestitch/core/node/kernel-worker");
-  const script = `
-    const { openKernels } = await import(${JSON.stringify(new URL("./thread-pool.js", `file://${worker}`).href)});
-    const kernels = await openKernels({ threads: 2 });
-    ${work}`;
-  const { stdout, stderr, status } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
-    encoding: "utf8",
-    timeout: 30_000,
-  });
-  return { stdout, stderr, status };
-}

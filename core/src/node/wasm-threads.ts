@@ -1,21 +1,11 @@
 import { createRequire } from "node:module";
-import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { KernelPort } from "../kernels/kernel-messages.ts";
 import { createKernelPool } from "../kernels/kernel-pool.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 
-/**
- * Kernels on worker threads, one per processor unless `threads` says otherwise.
- *
- * Arrays made by `allocateFloat32` and `allocateInt32` are shared with the threads, others copied on each call. An unfinished
- * call keeps the process alive, idle threads do not. Rejects when a thread cannot start.
- */
-export async function openKernels({
-  threads = availableParallelism(),
-}: {
-  threads?: number;
-} = {}): Promise<Kernels> {
+/** The WebAssembly kernels on worker threads; as `openKernels` with the engine "wasm". */
+export function openWasmThreads(threads: number): Promise<Kernels> {
   return createKernelPool(spawnThread, threads);
 }
 
