@@ -12,7 +12,7 @@ export const doctor = defineCommand({
   description:
     "Shows which kernels do the heavy work on this machine, why these, and how fast every kind runs that can run here: native code by set of instructions, WebAssembly, a GPU. " +
     "All are timed on the same problem, and their codes compared bit for bit.\n" +
-    "The environment variable SAESTITCH_KERNELS (native or wasm) chooses for all commands.",
+    "The environment variable SAESTITCH_KERNELS (native, wasm or webgpu) chooses for all commands.",
   operands: [],
   options: {
     threads: wholeNumber("N", 1, undefined, "Worker threads (default one per processor)"),

@@ -1,11 +1,10 @@
 import type { Kernels, SparseCode } from "@saestitch/core";
-import { createWebGpuKernels } from "@saestitch/core";
-import { describeEngines, type EngineReport, openKernels, openWebGpuDevice } from "@saestitch/core/node";
+import { describeEngines, type EngineReport, openKernels } from "@saestitch/core/node";
 import { drawProblem, measureKernels } from "./measure-kernels.ts";
 
 /** One way to run the kernels: whether it runs here, and how fast. */
 export interface ExaminedEngine {
-  readonly engine: EngineReport["engine"] | "webgpu";
+  readonly engine: EngineReport["engine"];
   readonly instructions: string | null;
   /** Why it does not run; null when it does. */
   readonly reason: string | null;
@@ -66,13 +65,12 @@ export async function examineEngines(
 
   const gpu = { engine: "webgpu", instructions: null } as const;
   try {
-    const device = await openWebGpuDevice();
-    await examine(gpu, await createWebGpuKernels(device, await openKernels({ threads })));
-    device.destroy();
+    await examine(gpu, await openKernels({ threads, engine: "webgpu" }));
   } catch (error) {
     fails(gpu, (error as Error).message);
   }
-  return examined;
+  const prefersGpu = process.env.SAESTITCH_KERNELS === "webgpu";
+  return prefersGpu ? [...examined.splice(-1), ...examined] : examined;
 }
 
 function sameCodes(a: SparseCode, b: SparseCode): boolean {

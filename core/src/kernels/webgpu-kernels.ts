@@ -14,9 +14,13 @@ import { selectCandidates } from "./webgpu-selection.ts";
  * codes and matches have the bits that `host` alone gives. Weights are sent on each call, in blocks: they may have changed since the last. Rows too wide for
  * the device are left to `host`. Calls reject when the device is lost or refuses something, with what it says.
  *
- * `close` frees what was made on the device and closes `host`; the device stays open.
+ * `close` frees what was made on the device and closes `host`; the device stays open unless it is theirs (`ownsDevice`).
  */
-export function createWebGpuKernels(device: GpuDevice, host: Kernels): Kernels {
+export function createWebGpuKernels(
+  device: GpuDevice,
+  host: Kernels,
+  { ownsDevice = false }: { readonly ownsDevice?: boolean } = {},
+): Kernels {
   const screen = new GpuScreen(device);
   const { vendor, architecture, description } = device.adapterInfo;
   const adapter = description || `${vendor} ${architecture}`.trim() || "unknown adapter";
@@ -69,6 +73,7 @@ export function createWebGpuKernels(device: GpuDevice, host: Kernels): Kernels {
     async close() {
       await screen.close();
       await host.close();
+      if (ownsDevice) device.destroy();
     },
   };
 }

@@ -57,7 +57,9 @@ describe("openKernels()", () => {
   test("refuses what it does not know", async () => {
     await expect(openKernels({ engine: "wasm", instructions: "avx2" })).rejects.toThrow(UnsupportedError);
     vi.stubEnv("SAESTITCH_KERNELS", "cuda");
-    await expect(openKernels()).rejects.toThrow('SAESTITCH_KERNELS is "cuda", wanted "native" or "wasm"');
+    await expect(openKernels()).rejects.toThrow(
+      'SAESTITCH_KERNELS is "cuda", wanted "native", "wasm" or "webgpu"',
+    );
   });
 
   test("refuses a number of threads that is none", async () => {

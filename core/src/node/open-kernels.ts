@@ -1,12 +1,14 @@
 import { availableParallelism } from "node:os";
 import { UnsupportedError } from "../errors.ts";
 import type { Kernels } from "../kernels/kernels.ts";
+import { createWebGpuKernels } from "../kernels/webgpu-kernels.ts";
 import { loadNativeAddon } from "./native-addon.ts";
 import { createNativeKernels } from "./native-kernels.ts";
 import { openWasmThreads } from "./wasm-threads.ts";
+import { openWebGpuDevice } from "./webgpu.ts";
 
-/** What runs the kernels: the native addon, or WebAssembly on worker threads. */
-export type Engine = "native" | "wasm";
+/** What runs the kernels: the native addon, WebAssembly on worker threads, or a GPU with the better of these beside it. */
+export type Engine = "native" | "wasm" | "webgpu";
 
 /** How {@link openKernels} opens. */
 export interface KernelOptions {
@@ -19,7 +21,7 @@ export interface KernelOptions {
 }
 
 /**
- * The fastest kernels that run here, on threads. Every engine gives the same bits.
+ * The kernels asked for, or the fastest that run on the processor. Every engine gives the same bits.
  *
  * Native kernels read arrays where they are; WebAssembly shares those made by `allocateFloat32` and `allocateInt32` with its threads,
  * and copies others on each call. An unfinished call keeps the process alive, idle threads do not. Rejects when a thread cannot start, and
@@ -32,11 +34,20 @@ export async function openKernels({
 }: KernelOptions = {}): Promise<Kernels> {
   if (engine === "wasm" && instructions !== undefined)
     throw new UnsupportedError(`Cannot open WebAssembly kernels with ${instructions} instructions`);
+  if (engine === "webgpu") return openOnGpu(threads, instructions);
   const isNative =
     engine === "native" ||
     (engine === undefined && (instructions !== undefined || "addon" in loadNativeAddon()));
   if (!isNative) return openWasmThreads(threads);
   return createNativeKernels({ threads, ...(instructions !== undefined && { instructions }) });
+}
+
+async function openOnGpu(threads: number, instructions: string | undefined): Promise<Kernels> {
+  const device = await openWebGpuDevice();
+  const isNative = instructions !== undefined || "addon" in loadNativeAddon();
+  const engine = isNative ? "native" : "wasm";
+  const host = await openKernels({ threads, engine, ...(instructions !== undefined && { instructions }) });
+  return createWebGpuKernels(device, host, { ownsDevice: true });
 }
 
 /** One way to run the kernels, and whether it runs on this machine. */
@@ -48,7 +59,10 @@ export interface EngineReport {
   readonly reason?: string;
 }
 
-/** Every engine, the one that {@link openKernels} prefers first: WebAssembly, and the native one with each set of instructions. */
+/**
+ * The engines of the processor, the one that {@link openKernels} prefers first: WebAssembly, and the native one with each set of instructions.
+ * Whether there is a GPU shows when one is opened.
+ */
 export function describeEngines(): EngineReport[] {
   const wasm = { engine: "wasm" } as const;
   const loaded = loadNativeAddon();
@@ -72,6 +86,8 @@ function knownInstructions(): readonly string[] {
 function engineOfEnvironment(): Engine | undefined {
   const engine = process.env.SAESTITCH_KERNELS;
   if (engine === undefined || engine === "") return undefined;
-  if (engine === "native" || engine === "wasm") return engine;
-  throw new UnsupportedError(`SAESTITCH_KERNELS is ${JSON.stringify(engine)}, wanted "native" or "wasm"`);
+  if (engine === "native" || engine === "wasm" || engine === "webgpu") return engine;
+  throw new UnsupportedError(
+    `SAESTITCH_KERNELS is ${JSON.stringify(engine)}, wanted "native", "wasm" or "webgpu"`,
+  );
 }

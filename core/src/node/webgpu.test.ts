@@ -5,6 +5,8 @@ import { expect, test } from "vitest";
 import { UnsupportedError } from "../errors.ts";
 import type { GpuDevice } from "../kernels/webgpu-device.ts";
 import { describeAllOfWebGpuKernels, describeWebGpuKernels } from "../kernels/webgpu-kernels.conformance.ts";
+import { matrix } from "../tensor/matrix.ts";
+import { openKernels } from "./open-kernels.ts";
 import { openWebGpuDevice } from "./webgpu.ts";
 
 const device = await openAnyDevice();
@@ -23,6 +25,15 @@ if (device === null) {
     const opened = await openWebGpuDevice();
     expect(opened.limits.maxStorageBufferBindingSize).toBeGreaterThan(128 * 2 ** 20);
     opened.destroy();
+  });
+
+  test("openKernels({ engine }) puts the GPU before the kernels of the processor", async () => {
+    const kernels = await openKernels({ threads: 1, engine: "webgpu" });
+    expect(kernels.name).toMatch(/^webgpu .* exact values by (native|wasm)/);
+    const x = matrix(1, 2, Float32Array.of(3, 4));
+    expect((await kernels.match(x, x, 1)).cosines).toEqual(Float32Array.of(1));
+    await kernels.close();
+    await expect(kernels.match(x, x, 1)).rejects.toThrow("closed");
   });
 }
 
