@@ -244,8 +244,7 @@ EXPORT int screen(const unsigned short *packed_rows, const Packed *about_rows, c
   begin_products();
   for (int start = 0; start < rows; start += TILE_ROWS) {
     float products[TILE_ROWS][PANEL] __attribute__((aligned(64)));
-    const unsigned short *panel = packed_rows + (__SIZE_TYPE__)(start / PANEL) * PANEL * width;
-    tile_products(panel, start % PANEL, packed_latents, columns, products);
+    tile_products(packed_rows + (__SIZE_TYPE__)start * width, packed_latents, columns, width, products);
     int end = start + TILE_ROWS < rows ? start + TILE_ROWS : rows;
     for (int row = start; row < end; row++) {
       float bound[PANEL] __attribute__((aligned(64)));

@@ -72,60 +72,6 @@ static inline Packed packing_of(const float *row, int columns) {
   return (Packed){scale < limit ? scale : limit, 0, 0};
 }
 
-/* Where CHUNK columns of a row of a panel go: `step` pairs of columns after another. */
-static inline pair_at_any *place_of(unsigned short *panel, int row, int first_column, int side, int *step) {
-  pair_at_any *chunk = (pair_at_any *)(panel + (__SIZE_TYPE__)first_column * PANEL);
-#ifdef SCREEN_BF16
-  /* A tile of rows wants each row's columns together. */
-  if (side == ROWS) {
-    *step = 1;
-    return chunk + row * (CHUNK / 2);
-  }
-#else
-  (void)side;
-#endif
-  *step = PANEL;
-  return chunk + row;
-}
-
-/* Pack a row of `columns` values as row number `row` of a panel of `width` columns. */
-static inline Packed pack_row(const float *values, int columns, int width, unsigned short *panel, int row, int side) {
-  Packed about = packing_of(values, columns);
-  float8_of_chunk lengths = {0}, errors = {0};
-  for (int start = 0; start < width; start += CHUNK) {
-    unsigned short chunk[CHUNK] __attribute__((aligned(64)));
-    for (int k = 0; k < CHUNK; k += 8) {
-      float8_of_chunk v = {0};
-      if (start + k + 8 <= columns) v = *(const float8_at_any *)(values + start + k);
-      else
-        for (int i = 0; start + k + i < columns; i++) v[i] = values[start + k + i];
-      if (!(about.length < __builtin_inff())) v = (float8_of_chunk){0};
-      v *= about.scale;
-#ifdef SCREEN_BF16
-      unsigned8_of_chunk bits = (unsigned8_of_chunk)v;
-      bits = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-      float8_of_chunk rounded = (float8_of_chunk)(bits << 16);
-#else
-      /* Adding and taking away 1.5 · 2²³ rounds to integers. */
-      float8_of_chunk rounded = (v + 12582912.0f) - 12582912.0f;
-      int8_of_chunk bits = __builtin_convertvector(rounded, int8_of_chunk);
-#endif
-      *(short8_at_any *)(chunk + k) = __builtin_convertvector(bits, short8_of_chunk);
-      float8_of_chunk error = rounded - v;
-      lengths += rounded * rounded;
-      errors += error * error;
-    }
-    int step;
-    pair_at_any *place = place_of(panel, row, start, side, &step);
-    const pair_at_any *pairs = (const pair_at_any *)chunk;
-    for (int pair = 0; pair < CHUNK / 2; pair++) place[pair * step] = pairs[pair];
-  }
-  /* Rounded up. */
-  about.length += __builtin_sqrtf(lanes_sum(lengths)) * 1.001f;
-  about.error += __builtin_sqrtf(lanes_sum(errors)) * 1.001f;
-  return about;
-}
-
 /* How far a product of packed rows may be from that of the rows, in its own units; NaN where nothing is known. */
 static inline float product_error(Packed row, Packed latent, int columns) {
   float packing = row.error * (latent.length + latent.error) + row.length * latent.error;
@@ -135,7 +81,7 @@ static inline float product_error(Packed row, Packed latent, int columns) {
 
 #if defined(SCREEN_BF16)
 
-enum { TILE_ROWS = PANEL };
+enum { TILE_ROWS = PANEL, GROUPED_ROWS = PANEL, GROUPED_LATENTS = PANEL };
 
 static inline void begin_products(void) {
   struct {
@@ -154,9 +100,9 @@ static inline void end_products(void) {
   _tile_release();
 }
 
-static inline void tile_products(const unsigned short *rows, int first_row, const unsigned short *latents, int columns,
+static inline void tile_products(const unsigned short *rows, const unsigned short *latents, int columns, int width,
                                  float products[TILE_ROWS][PANEL]) {
-  (void)first_row;
+  (void)width;
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
@@ -243,11 +189,13 @@ static inline void begin_products(void) {}
 
 static inline void end_products(void) {}
 
-static inline void tile_products(const unsigned short *rows, int first_row, const unsigned short *latents, int columns,
+enum { GROUPED_ROWS = TILE_ROWS, GROUPED_LATENTS = 2 * LANES };
+
+static inline void tile_products(const unsigned short *rows, const unsigned short *latents, int columns, int width,
                                  float products[TILE_ROWS][PANEL]) {
-  for (int first = 0; first < PANEL; first += 2 * LANES) {
-    const pair_at_any *row = (const pair_at_any *)rows + first_row;
-    const unsigned short *pairs = latents + 2 * first;
+  for (int first = 0; first < PANEL; first += GROUPED_LATENTS) {
+    const pair_at_any *row = (const pair_at_any *)rows;
+    const unsigned short *pairs = latents + (__SIZE_TYPE__)first * width;
 #define START(i) Sums left##i = every_pair(0), right##i = left##i;
 #define MULTIPLY(i)                                    \
   {                                                    \
@@ -259,7 +207,7 @@ static inline void tile_products(const unsigned short *rows, int first_row, cons
   store_sums(products[i] + first, left##i); \
   store_sums(products[i] + first + LANES, right##i);
     EACH_ROW(START)
-    for (int k = 0; k < columns; k += 2, row += PANEL, pairs += 2 * PANEL) {
+    for (int k = 0; k < columns; k += 2, row += TILE_ROWS, pairs += 2 * GROUPED_LATENTS) {
       Sums left = load_pairs(pairs), right = load_pairs(pairs + 2 * LANES);
       EACH_ROW(MULTIPLY)
     }
@@ -268,6 +216,62 @@ static inline void tile_products(const unsigned short *rows, int first_row, cons
 }
 
 #endif
+
+/*
+ * Where CHUNK columns of a row of a panel go: pairs of columns, `step` pairs after another. A panel holds groups of as many rows as a tile of
+ * sums takes, one group after another; within it the pairs of all its rows lie side by side.
+ */
+static inline pair_at_any *place_of(unsigned short *panel, int width, int row, int first_column, int side, int *step) {
+  int group = side == ROWS ? GROUPED_ROWS : GROUPED_LATENTS;
+  unsigned short *chunk = panel + (__SIZE_TYPE__)(row / group * width + first_column) * group;
+#ifdef SCREEN_BF16
+  /* A tile of rows wants each row's columns together. */
+  if (side == ROWS) {
+    *step = 1;
+    return (pair_at_any *)(chunk + row % group * CHUNK);
+  }
+#endif
+  *step = group;
+  return (pair_at_any *)chunk + row % group;
+}
+
+/* Pack a row of `columns` values as row number `row` of a panel of `width` columns. */
+static inline Packed pack_row(const float *values, int columns, int width, unsigned short *panel, int row, int side) {
+  Packed about = packing_of(values, columns);
+  float8_of_chunk lengths = {0}, errors = {0};
+  for (int start = 0; start < width; start += CHUNK) {
+    unsigned short chunk[CHUNK] __attribute__((aligned(64)));
+    for (int k = 0; k < CHUNK; k += 8) {
+      float8_of_chunk v = {0};
+      if (start + k + 8 <= columns) v = *(const float8_at_any *)(values + start + k);
+      else
+        for (int i = 0; start + k + i < columns; i++) v[i] = values[start + k + i];
+      if (!(about.length < __builtin_inff())) v = (float8_of_chunk){0};
+      v *= about.scale;
+#ifdef SCREEN_BF16
+      unsigned8_of_chunk bits = (unsigned8_of_chunk)v;
+      bits = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+      float8_of_chunk rounded = (float8_of_chunk)(bits << 16);
+#else
+      /* Adding and taking away 1.5 · 2²³ rounds to integers. */
+      float8_of_chunk rounded = (v + 12582912.0f) - 12582912.0f;
+      int8_of_chunk bits = __builtin_convertvector(rounded, int8_of_chunk);
+#endif
+      *(short8_at_any *)(chunk + k) = __builtin_convertvector(bits, short8_of_chunk);
+      float8_of_chunk error = rounded - v;
+      lengths += rounded * rounded;
+      errors += error * error;
+    }
+    int step;
+    pair_at_any *place = place_of(panel, width, row, start, side, &step);
+    const pair_at_any *pairs = (const pair_at_any *)chunk;
+    for (int pair = 0; pair < CHUNK / 2; pair++) place[pair * step] = pairs[pair];
+  }
+  /* Rounded up. */
+  about.length += __builtin_sqrtf(lanes_sum(lengths)) * 1.001f;
+  about.error += __builtin_sqrtf(lanes_sum(errors)) * 1.001f;
+  return about;
+}
 
 /* One bit for each of PANEL values that is not below or at its bound, as one that is NaN is not. */
 static inline unsigned not_below(const float *values, const float *bounds) {
