@@ -6,9 +6,9 @@
  *
  *   |⟨x', w'⟩ - s·t·⟨x, w⟩| ≤ ‖δ‖‖w'‖ + ‖x'‖‖ε‖ + ‖δ‖‖ε‖     (Cauchy-Schwarz)
  *
- * and the lengths of δ and ε are measured while packing. To that comes what float32 rounds: in the exact product's own sum of d
- * terms, in this sum where it is one of floats, and in scaling and comparing; each of these errors is below
- * (d + 64) · 2⁻²⁴ · (‖x'‖ + ‖δ‖)(‖w'‖ + ‖ε‖), all of them together too, since partial sums are those of eight lanes.
+ * and the lengths of δ and ε are measured while packing. To that comes what float32 rounds, in parts of 2⁻²⁴ · ‖x'‖‖w'‖: less than
+ * d/8 + 8 in the exact product, which is of eight sums; d in this one where it is a sum of floats; and a few in scaling, packing, adding the bias
+ * and comparing. Products that are too small for float32 are within that too, since rows have lengths between 2⁻⁶⁰ and 2⁶⁰. So 2 d + 64 is enough.
  */
 #ifndef SAESTITCH_SCREEN_H
 #define SAESTITCH_SCREEN_H
@@ -50,6 +50,9 @@ static inline float lanes_sum(float8_of_chunk v) {
   return ((v[0] + v[4]) + (v[1] + v[5])) + ((v[2] + v[6]) + (v[3] + v[7]));
 }
 
+/* The most columns whose squares float32 adds up to within the thousandth that lengths are rounded up by. */
+enum { MOST_COLUMNS = 1 << 16 };
+
 /* The scale of a row. Of rows whose squares float32 cannot add up, nothing is known. */
 static inline Packed packing_of(const float *row, int columns) {
   float8_of_chunk squares = {0}, largest = {0};
@@ -67,7 +70,8 @@ static inline Packed packing_of(const float *row, int columns) {
   for (int i = 0; i < 8; i++)
     if (largest[i] > most) most = largest[i];
   if (square == 0 && most == 0) return (Packed){1, 0, 0};
-  if (!(square > 0x1p-120f && square < 0x1p120f)) return (Packed){1, __builtin_inff(), __builtin_inff()};
+  if (!(square > 0x1p-120f && square < 0x1p120f && columns <= MOST_COLUMNS))
+    return (Packed){1, __builtin_inff(), __builtin_inff()};
   float scale = PACKED_LENGTH / __builtin_sqrtf(square), limit = LARGEST_VALUE / most;
   return (Packed){scale < limit ? scale : limit, 0, 0};
 }
@@ -75,7 +79,7 @@ static inline Packed packing_of(const float *row, int columns) {
 /* How far a product of packed rows may be from that of the rows, in its own units; NaN where nothing is known. */
 static inline float product_error(Packed row, Packed latent, int columns) {
   float packing = row.error * (latent.length + latent.error) + row.length * latent.error;
-  float rounding = (row.length + row.error) * (latent.length + latent.error) * ((columns + 64) * 0x1p-24f);
+  float rounding = (row.length + row.error) * (latent.length + latent.error) * ((2 * columns + 64) * 0x1p-24f);
   return (packing + rounding) * 1.001f;
 }
 

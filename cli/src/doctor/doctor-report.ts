@@ -28,8 +28,8 @@ export function doctorReport(
     ],
     runs.map((engine) => [
       engine.name ?? "",
-      formatNumber(engine.encodeGflops, 3),
-      formatNumber(engine.decodeMegaentries, 3),
+      formatNumber(engine.encodeGflops),
+      formatNumber(engine.decodeMegaentries),
       engine.agrees ? "the same" : "DIFFER",
     ]),
   );

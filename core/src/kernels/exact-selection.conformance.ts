@@ -58,6 +58,14 @@ export function describeExactSelection(name: string, open: () => Promise<Kernels
         await expectExact(x, encoder, bias, selection);
     });
 
+    test("of rows too wide to be packed", async () => {
+      const random = seededRandom(11);
+      const x = randomMatrix(random, 3, 70_000);
+      const encoder = randomMatrix(random, 40, 70_000);
+      for (const selection of selections(random, 3, 40, 260))
+        await expectExact(x, encoder, new Float32Array(40), selection);
+    });
+
     test("of thresholds that pre-activations just reach, or just exceed", async () => {
       const random = seededRandom(7);
       const x = randomMatrix(random, 40, 48);

@@ -14,8 +14,8 @@
 enum {
   CHUNK_BYTES = 16 << 20,
   SLAB_BYTES = 16 << 20,
-  /* a multiple of PANEL */
-  MOST_SHARE_ROWS = 512,
+  /* Packed rows of a share: they stay in the second-level cache while panels of latents pass by. */
+  SHARE_BYTES = 768 << 10,
   SHARES_PER_THREAD = 2,
   GATHERED = 4096,
 };
@@ -263,8 +263,10 @@ static int open_state(State *s, Pool *pool) {
   s->chunk_rows = fitting(scan->row_count, CHUNK_BYTES, row_bytes + 8 * (size_t)scan->top + 32);
   s->slab_panels =
       fitting(ceil_divide(scan->direction_count, PANEL), SLAB_BYTES, PANEL * (row_bytes + sizeof(Packed)));
-  int wanted = ceil_divide(s->chunk_rows, SHARES_PER_THREAD * pool_threads(pool));
-  s->share_rows = least(MOST_SHARE_ROWS, ceil_divide(wanted, PANEL) * PANEL);
+  int even = ceil_divide(s->chunk_rows, SHARES_PER_THREAD * pool_threads(pool));
+  int cached = fitting(even, SHARE_BYTES, 2 * (size_t)s->packed_columns);
+  /* Whole panels, so that each begins at one. */
+  s->share_rows = ceil_divide(cached, PANEL) * PANEL;
 
   size_t rows = s->chunk_rows, slab = (size_t)s->slab_panels * PANEL;
   s->packed_rows = room((size_t)ceil_divide(s->chunk_rows, PANEL) * PANEL, 2 * (size_t)s->packed_columns);
