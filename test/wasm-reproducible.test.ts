@@ -19,7 +19,7 @@ if (clang === undefined)
 
 test("kernels.wasm.ts names the sha256 of the C sources it was built from", () => {
   const sha256 = createHash("sha256");
-  for (const name of ["kernels.h", "screen.h", "kernels.c"])
+  for (const name of ["kernels.h", "vectors.h", "screen.h", "kernels.c"])
     sha256.update(readFileSync(join(root, "kernels/src", name)));
   expect(readFileSync(committed, "utf8")).toContain(`sourcesSha256 = "${sha256.digest("hex")}"`);
 });

@@ -2,6 +2,7 @@
 #include "kernels.h"
 
 #include "screen.h"
+#include "vectors.h"
 
 #ifdef __wasm__
 #define EXPORT __attribute__((visibility("default")))
@@ -10,26 +11,12 @@
 #endif
 
 typedef float float4 __attribute__((vector_size(16)));
-typedef float float8 __attribute__((vector_size(32)));
 typedef double double4 __attribute__((vector_size(32)));
-/* The same in memory: at any address. */
+/* In memory, at any address. */
 typedef float4 float4_at __attribute__((aligned(4), may_alias));
-typedef float8 float8_at __attribute__((aligned(4), may_alias));
 
 static inline const float *row_of(const float *rows, int row, int columns) {
   return rows + (__SIZE_TYPE__)row * columns;
-}
-
-/* The first `count` of eight values; the others are zero. */
-static inline float8 part(const float *values, int count) {
-  float8 v = {0};
-  for (int i = 0; i < count; i++) v[i] = values[i];
-  return v;
-}
-
-static inline float sum8(float8 v) {
-  float q0 = v[0] + v[4], q1 = v[1] + v[5], q2 = v[2] + v[6], q3 = v[3] + v[7];
-  return (q0 + q1) + (q2 + q3);
 }
 
 /* The one dot product: eight running sums over the columns, the last vector filled up with zeros. */

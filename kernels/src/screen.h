@@ -14,6 +14,7 @@
 #define SAESTITCH_SCREEN_H
 
 #include "kernels.h"
+#include "vectors.h"
 
 #if defined(__AMX_BF16__)
 #include <immintrin.h>
@@ -29,12 +30,10 @@
 /* Columns that are packed at once. */
 enum { CHUNK = 32 };
 
-typedef float float8_of_chunk __attribute__((vector_size(32)));
-typedef int int8_of_chunk __attribute__((vector_size(32)));
-typedef unsigned unsigned8_of_chunk __attribute__((vector_size(32)));
-typedef unsigned short short8_of_chunk __attribute__((vector_size(16)));
-typedef float8_of_chunk float8_at_any __attribute__((aligned(4), may_alias));
-typedef short8_of_chunk short8_at_any __attribute__((aligned(2), may_alias));
+typedef int int8 __attribute__((vector_size(32)));
+typedef unsigned unsigned8 __attribute__((vector_size(32)));
+typedef unsigned short short8 __attribute__((vector_size(16)));
+typedef short8 short8_at __attribute__((aligned(2), may_alias));
 /* Two neighbouring columns of a packed row. */
 typedef int pair_at_any __attribute__((aligned(2), may_alias));
 
@@ -46,27 +45,20 @@ static const float PACKED_LENGTH = 1, LARGEST_VALUE = 2;
 static const float PACKED_LENGTH = 43000, LARGEST_VALUE = 32767;
 #endif
 
-static inline float lanes_sum(float8_of_chunk v) {
-  return ((v[0] + v[4]) + (v[1] + v[5])) + ((v[2] + v[6]) + (v[3] + v[7]));
-}
-
 /* The most columns whose squares float32 adds up to within the thousandth that lengths are rounded up by. */
 enum { MOST_COLUMNS = 1 << 16 };
 
 /* The scale of a row. Of rows whose squares float32 cannot add up, nothing is known. */
 static inline Packed packing_of(const float *row, int columns) {
-  float8_of_chunk squares = {0}, largest = {0};
+  float8 squares = {0}, largest = {0};
   for (int k = 0; k < columns; k += 8) {
-    float8_of_chunk v = {0};
-    if (k + 8 <= columns) v = *(const float8_at_any *)(row + k);
-    else
-      for (int i = 0; k + i < columns; i++) v[i] = row[k + i];
+    float8 v = part(row + k, columns - k);
     squares += v * v;
-    float8_of_chunk size = (float8_of_chunk)((int8_of_chunk)v & 0x7fffffff);
-    int8_of_chunk larger = size > largest;
-    largest = (float8_of_chunk)(((int8_of_chunk)size & larger) | ((int8_of_chunk)largest & ~larger));
+    float8 size = (float8)((int8)v & 0x7fffffff);
+    int8 larger = size > largest;
+    largest = (float8)(((int8)size & larger) | ((int8)largest & ~larger));
   }
-  float square = lanes_sum(squares), most = 0;
+  float square = sum8(squares), most = 0;
   for (int i = 0; i < 8; i++)
     if (largest[i] > most) most = largest[i];
   if (square == 0 && most == 0) return (Packed){1, 0, 0};
@@ -242,27 +234,24 @@ static inline pair_at_any *place_of(unsigned short *panel, int width, int row, i
 /* Pack a row of `columns` values as row number `row` of a panel of `width` columns. */
 static inline Packed pack_row(const float *values, int columns, int width, unsigned short *panel, int row, int side) {
   Packed about = packing_of(values, columns);
-  float8_of_chunk lengths = {0}, errors = {0};
+  float8 lengths = {0}, errors = {0};
   for (int start = 0; start < width; start += CHUNK) {
     unsigned short chunk[CHUNK] __attribute__((aligned(64)));
     for (int k = 0; k < CHUNK; k += 8) {
-      float8_of_chunk v = {0};
-      if (start + k + 8 <= columns) v = *(const float8_at_any *)(values + start + k);
-      else
-        for (int i = 0; start + k + i < columns; i++) v[i] = values[start + k + i];
-      if (!(about.length < __builtin_inff())) v = (float8_of_chunk){0};
+      float8 v = part(values + start + k, columns - start - k);
+      if (!(about.length < __builtin_inff())) v = (float8){0};
       v *= about.scale;
 #ifdef SCREEN_BF16
-      unsigned8_of_chunk bits = (unsigned8_of_chunk)v;
+      unsigned8 bits = (unsigned8)v;
       bits = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-      float8_of_chunk rounded = (float8_of_chunk)(bits << 16);
+      float8 rounded = (float8)(bits << 16);
 #else
       /* Adding and taking away 1.5 · 2²³ rounds to integers. */
-      float8_of_chunk rounded = (v + 12582912.0f) - 12582912.0f;
-      int8_of_chunk bits = __builtin_convertvector(rounded, int8_of_chunk);
+      float8 rounded = (v + 12582912.0f) - 12582912.0f;
+      int8 bits = __builtin_convertvector(rounded, int8);
 #endif
-      *(short8_at_any *)(chunk + k) = __builtin_convertvector(bits, short8_of_chunk);
-      float8_of_chunk error = rounded - v;
+      *(short8_at *)(chunk + k) = __builtin_convertvector(bits, short8);
+      float8 error = rounded - v;
       lengths += rounded * rounded;
       errors += error * error;
     }
@@ -272,8 +261,8 @@ static inline Packed pack_row(const float *values, int columns, int width, unsig
     for (int pair = 0; pair < CHUNK / 2; pair++) place[pair * step] = pairs[pair];
   }
   /* Rounded up. */
-  about.length += __builtin_sqrtf(lanes_sum(lengths)) * 1.001f;
-  about.error += __builtin_sqrtf(lanes_sum(errors)) * 1.001f;
+  about.length += __builtin_sqrtf(sum8(lengths)) * 1.001f;
+  about.error += __builtin_sqrtf(sum8(errors)) * 1.001f;
   return about;
 }
 

@@ -8,14 +8,6 @@ export class EntryList {
   #values = new Float32Array(1024);
   #length = 0;
 
-  push(row: number, latent: number, value: number): void {
-    this.#grow(1);
-    this.#rows[this.#length] = row;
-    this.#latents[this.#length] = latent;
-    this.#values[this.#length] = value;
-    this.#length++;
-  }
-
   append(rows: Int32Array, latents: Int32Array, values: Float32Array): void {
     this.#grow(rows.length);
     this.#rows.set(rows, this.#length);

@@ -15,7 +15,6 @@ import { codeRows, stackCodes } from "./code-rows.ts";
 import type { KernelPort, KernelTask } from "./kernel-messages.ts";
 import type { Kernels, Selection } from "./kernels.ts";
 import { TaskQueue } from "./task-queue.ts";
-import { selectionOfRows } from "./wasm-encode.ts";
 
 /** Shares per thread, so that a thread that is slowed down gets fewer. */
 const SHARES_PER_THREAD = 4;
@@ -217,4 +216,11 @@ function sharedSelection(selection: Selection): Selection {
     default:
       return selection satisfies never;
   }
+}
+
+/** The selection that rows `start` to `end` (exclusive) are under. */
+function selectionOfRows(selection: Selection, start: number, end: number): Selection {
+  return selection.kind === "row-threshold"
+    ? { ...selection, threshold: selection.threshold.subarray(start, end) }
+    : selection;
 }

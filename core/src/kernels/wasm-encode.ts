@@ -16,10 +16,3 @@ export function wasmEncode(
   const floors = floorsOf(selection, x.rows, encoder.rows);
   return scanLatents(wasm, { rows: x, directions: encoder, bias, floors, unit: false, order: "by latent" });
 }
-
-/** The selection that rows `start` to `end` (exclusive) are under. */
-export function selectionOfRows(selection: Selection, start: number, end: number): Selection {
-  return selection.kind === "row-threshold"
-    ? { ...selection, threshold: selection.threshold.subarray(start, end) }
-    : selection;
-}

@@ -1,4 +1,5 @@
 import { ShapeError } from "../errors.ts";
+import { columnSums } from "../linalg/norm.ts";
 import type { Matrix } from "../tensor/matrix.ts";
 import type { SparseCode } from "../tensor/sparse-code.ts";
 
@@ -206,11 +207,8 @@ function mergeDeviation(
   sums.tokens = tokens;
 }
 
-function columnMeans({ rows, columns, values }: Matrix): Float64Array {
-  const means = new Float64Array(columns);
-  for (let i = 0, at = 0; i < rows; i++) for (let c = 0; c < columns; c++, at++) means[c] += values[at];
-  for (let c = 0; c < columns; c++) means[c] /= rows;
-  return means;
+function columnMeans(m: Matrix): Float64Array {
+  return columnSums(m).map((sum) => sum / m.rows);
 }
 
 function addRatios(a: ReconstructionSums["tokenRatios"], b: ReconstructionSums["tokenRatios"]) {
