@@ -32,12 +32,12 @@ const node = {
   test: {
     ...everywhere,
     name: "node",
-    include: ["core/src/**/*.test.ts", "cli/src/**/*.test.ts", "test/**/*.test.ts"],
+    include: ["{core,models,cli}/src/**/*.test.ts", "test/**/*.test.ts"],
     exclude: ["test/browser/**", "**/*.browser.test.ts"],
   },
 };
 
-/** The same tests of `core`, but for those of its Node folder, in a real browser. */
+/** The same tests of `core` and `models`, but for those of their Node folders, in a real browser. */
 const browser = {
   resolve: { conditions: [condition, ...defaultClientConditions] },
   server: {
@@ -46,8 +46,8 @@ const browser = {
   test: {
     ...everywhere,
     name: "browser",
-    include: ["core/src/**/*.test.ts"],
-    exclude: ["core/src/node/**"],
+    include: ["{core,models}/src/**/*.test.ts"],
+    exclude: ["{core,models}/src/node/**"],
     browser: {
       enabled: true,
       headless: true,

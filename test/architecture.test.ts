@@ -7,7 +7,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** Folders of `core/src` from the ground up; a folder imports only folders of lower rows, and itself. */
 const coreLayers: readonly (readonly string[])[] = [
-  ["errors.ts"],
+  ["errors.ts", "nearest-name.ts"],
   ["tensor"],
   ["linalg", "formats"],
   ["statistics", "kernels"],
@@ -22,7 +22,8 @@ const coreLayers: readonly (readonly string[])[] = [
 /** What each package may import of this project. */
 const packages: Readonly<Record<string, readonly string[]>> = {
   core: ["@saestitch/kernels"],
-  cli: ["@saestitch/core", "@saestitch/core/node"],
+  models: ["@saestitch/core", "@saestitch/core/node", "@saestitch/models/node/engine-worker"],
+  cli: ["@saestitch/core", "@saestitch/core/node", "@saestitch/models", "@saestitch/models/node"],
 };
 
 /** Packages that `core` may use, each where only it is needed. */

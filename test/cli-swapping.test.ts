@@ -25,9 +25,9 @@ async function json(...words: string[]) {
   return JSON.parse(stdout);
 }
 
-/** The fields of a document, and those that docs/stitch-output.md describes for the command. */
-async function bothFields(command: string, document: object) {
-  const documented = await documentedFields(`\`saestitch ${command} … --json\``, "", "stitch-output.md");
+/** The fields of a document, and those that a page of docs/ describes for the command. */
+async function bothFields(command: string, document: object, page = "stitch-output.md") {
+  const documented = await documentedFields(`\`saestitch ${command} … --json\``, "", page);
   return [Object.keys(document).sort(), documented.sort()];
 }
 
@@ -41,7 +41,7 @@ const narrow = (stdout: string) =>
 describe("evaluate", () => {
   test("gives each SAE the figures that label and inspect give it", async () => {
     const document = await json("evaluate", ...pair);
-    const [fields, documented] = await bothFields("evaluate", document);
+    const [fields, documented] = await bothFields("evaluate", document, "evaluate-output.md");
     expect(fields).toEqual(documented);
     const { saes, tokens } = document;
     const labelled = await json("label", ...pair);

@@ -43,6 +43,9 @@ const commands = [
   "train",
   "meta",
   "decompose",
+  "hooks",
+  "capture",
+  "examples",
   "doctor",
   "demo",
 ];

@@ -1,7 +1,7 @@
+import { nearestName } from "@saestitch/core";
 import type { Command } from "./arguments/command.ts";
 import { commandHelp, programHelp } from "./arguments/help.ts";
 import { parseArguments } from "./arguments/parse-arguments.ts";
-import { nearestName } from "./arguments/suggest.ts";
 import { UsageError } from "./arguments/usage-error.ts";
 import type { Context } from "./context.ts";
 import { InterruptedError, Interruption } from "./interruption.ts";
@@ -45,6 +45,18 @@ const commands: Readonly<Record<string, { readonly summary: string; load(): Prom
   decompose: {
     summary: "Show which meta-latents a latent is made of",
     load: async () => (await import("./commands/decompose.ts")).decompose,
+  },
+  hooks: {
+    summary: "List the places of a model where activations can be read",
+    load: async () => (await import("./commands/hooks.ts")).hooks,
+  },
+  capture: {
+    summary: "Run a text through a model and store the activations at one of its places",
+    load: async () => (await import("./commands/capture.ts")).capture,
+  },
+  examples: {
+    summary: "Show where latents of an SAE fire, with the text around",
+    load: async () => (await import("./commands/examples.ts")).examples,
   },
   doctor: {
     summary: "Show which kernels run on this machine, and how fast",

@@ -1,6 +1,7 @@
 export type { ActivationBatch, ActivationSource } from "./activations/activation-source.ts";
 export { openArrowCache } from "./activations/arrow-cache.ts";
-export { excludeTokens, findBosToken } from "./activations/exclusion.ts";
+export { type BatchOptions, batchRanges, resolveBatchOptions } from "./activations/batch-range.ts";
+export { excludeTokens, findBosToken, nonFiniteRows } from "./activations/exclusion.ts";
 export { activationsInMemory } from "./activations/in-memory.ts";
 export { mapBatches } from "./activations/map-batches.ts";
 export { openShards } from "./activations/shards.ts";
@@ -15,6 +16,7 @@ export * from "./errors.ts";
 export type { ByteSource } from "./formats/byte-source.ts";
 export { bytesSource } from "./formats/bytes-source.ts";
 export { encodeSafetensors } from "./formats/encode-safetensors.ts";
+export { describe as describeValue, describeNames, parseJsonObject } from "./formats/json.ts";
 export { openSafetensors, type Safetensors } from "./formats/safetensors.ts";
 export type { TensorToWrite, ValuePieces } from "./formats/tensor-to-write.ts";
 export type { Comparison, Refit, RivalCurve, RivalRow } from "./frankenstein/compare-contenders.ts";
@@ -64,6 +66,7 @@ export { type LabelSums, mergeLabelSums } from "./labelling/label-sums.ts";
 export { decodeLabelSums, encodeLabelSums } from "./labelling/label-sums-file.ts";
 export { checkWidths, emptyLabelSums, measureInsertion, type Pair } from "./labelling/measure-insertion.ts";
 export { type Effect, type Verdict, verdicts } from "./labelling/verdict.ts";
+export { columnSums } from "./linalg/norm.ts";
 export { normal, type Random, randomDirection, seededRandom } from "./linalg/random.ts";
 export {
   compareMetaSae,
@@ -83,11 +86,18 @@ export {
 } from "./meta-sae/meta-recipe.ts";
 export { trainMetaSae } from "./meta-sae/train-meta-sae.ts";
 export { directionRow, type UnitDirections, unitDirections } from "./meta-sae/unit-directions.ts";
-export { type MeasuredReconstruction, measureReconstruction } from "./metrics/measure-reconstruction.ts";
+export {
+  type MeasuredReconstruction,
+  measureReconstruction,
+  measureReconstructions,
+  type ReconstructionOptions,
+} from "./metrics/measure-reconstruction.ts";
 export * from "./metrics/reconstruction.ts";
 export * from "./metrics/recovered-directions.ts";
+export { nearestName, nearestNames } from "./nearest-name.ts";
 export { checkComparable } from "./sae/comparable.ts";
 export type { Dialect, SaeFiles } from "./sae/dialects/dialect.ts";
+export { type Config, configOf } from "./sae/dialects/read-config.ts";
 export type { SaeFileToWrite, SaeWriter } from "./sae/dialects/writer.ts";
 export { saeWriters } from "./sae/dialects/writers.ts";
 export { type Encoding, encode, reconstruct, residual } from "./sae/encode.ts";
@@ -124,10 +134,19 @@ export { type Plan, type PlannedPair, type PlannedSae, type PlanStep, plannedSae
 export { planTrajectory } from "./swapping/plan-trajectory.ts";
 export { formatPlan, parsePlan } from "./swapping/read-plan.ts";
 export * from "./swapping/trajectory.ts";
+export {
+  decoderBiasAt,
+  type TrajectoryBias,
+  trajectoryBiases,
+  type Walk,
+} from "./swapping/trajectory-bias.ts";
 export { measureTrajectory } from "./swapping/trajectory-measure.ts";
 export { emptyTrajectorySums, mergeTrajectorySums, type TrajectorySums } from "./swapping/trajectory-sums.ts";
+export { encode as encodeElements, toFloat32 } from "./tensor/dtype.ts";
 export { type Matrix, matrix, row, rowRange, zeros } from "./tensor/matrix.ts";
+export { recycle } from "./tensor/shared.ts";
 export type { SparseCode } from "./tensor/sparse-code.ts";
+export { splitColumns } from "./tensor/split-columns.ts";
 export { transposeCode } from "./tensor/transpose-code.ts";
 export { type ComposedDirections, composedDirections } from "./toy-world/composed-directions.ts";
 export type { PlantedLatent } from "./toy-world/latent-plans.ts";

@@ -2,12 +2,16 @@ import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A model repository as a test wants it. */
+type ServedFiles = Readonly<Record<string, { readonly content: Uint8Array; readonly large?: boolean }>>;
+
+/** A repository as a test wants it. */
 export interface ServedRepo {
   /** Commit hashes by branch or tag. */
   readonly refs: Readonly<Record<string, string>>;
   /** Contents by path; those of large files lie on another host, as they do on the hub. */
-  readonly files: Readonly<Record<string, { readonly content: Uint8Array; readonly large?: boolean }>>;
+  readonly files: ServedFiles;
+  /** Contents of commits that have others. */
+  readonly otherFiles?: Readonly<Record<string, ServedFiles>>;
   /** Names are told to everyone, contents to the server's token alone. */
   readonly gated?: boolean;
   /** Not even its name is told without the server's token. */
@@ -17,7 +21,7 @@ export interface ServedRepo {
 /** A request as the server saw it. */
 export interface SeenRequest {
   readonly method: string;
-  /** Path and query, decoded. */
+  /** Path and query, the path decoded. */
   readonly path: string;
   /** Whether it went to the host of the large files. */
   readonly toStore: boolean;
@@ -28,7 +32,7 @@ export interface SeenRequest {
 }
 
 /** Answers a request for a file's content in place of the server; the response must be ended or destroyed. */
-export type Fault = (response: ServerResponse, content: Uint8Array, start: number) => void;
+export type Fault = (response: ServerResponse, content: Uint8Array, start: number, end: number) => void;
 
 /** A hub on the loopback interface. */
 export interface HubServer {
@@ -45,8 +49,10 @@ export interface HubServer {
 
 /** Break the connection after `length` bytes of the answer, once they are known to have arrived. */
 export function breakAfter(length: number, arrived: Promise<void>): Fault {
-  return (response, content, start) => {
-    sendRange(response, content, start, () => response.write(content.subarray(start, start + length)));
+  return (response, content, start, end) => {
+    sendRange(response, content, { start, end }, () =>
+      response.write(content.subarray(start, start + length)),
+    );
     void arrived.then(() => response.socket?.destroy());
   };
 }
@@ -62,8 +68,9 @@ export function sha256(content: Uint8Array): string {
 }
 
 /**
- * Serve repositories as the hub does: the routes, headers, status codes and redirects that its clients rely on. Large
- * files are redirected to a second port, which stands for the hub's file store.
+ * Serve repositories as the hub does: the routes, headers, status codes, ranges and redirects that its clients rely on.
+ * `owner/name` is a model, `datasets/owner/name` a data set. Large files are redirected to a second port, which stands for the hub's file
+ * store.
  */
 export async function startHubServer(
   repos: Readonly<Record<string, ServedRepo>>,
@@ -74,9 +81,9 @@ export async function startHubServer(
   const answers: { part: string; answer: (response: ServerResponse) => void }[] = [];
 
   const store = createServer((request, response) => {
-    const { seen } = note(request, response, true);
-    const [, repo, path] = /^\/([^/]+\/[^/]+)\/([^?]+)/.exec(seen.path) ?? [];
-    sendFile(request, response, repos[repo!]!, path!);
+    const { seen, url } = note(request, response, true);
+    const [, repo, path] = /^\/((?:datasets\/)?[^/]+\/[^/]+)\/([^?]+)/.exec(seen.path) ?? [];
+    sendFile(request, response, atCommit(repos[repo!]!, url.searchParams.get("commit")!), path!);
   });
   await listen(store);
 
@@ -85,33 +92,37 @@ export async function startHubServer(
     const special = answers.find(({ part }) => seen.path.includes(part));
     if (special !== undefined) return special.answer(response);
     const route =
-      /^\/api\/models\/(?<repo>[^/]+\/[^/]+)\/(?<kind>revision|tree|paths-info)\/(?<revision>[^/]+)(?:\/(?<path>.*))?$/.exec(
+      /^\/api\/(?<type>model|dataset)s\/(?<repo>[^/]+\/[^/]+)\/(?<kind>revision|tree|paths-info)\/(?<revision>[^/]+)(?:\/(?<path>.*))?$/.exec(
         url.pathname,
       ) ??
-      /^\/(?<repo>[^/]+\/[^/]+)\/(?<kind>resolve)\/(?<revision>[^/]+)\/(?<path>.+)$/.exec(url.pathname) ??
-      /^\/api\/(?<kind>resolve-cache)\/models\/(?<repo>[^/]+\/[^/]+)\/(?<revision>[^/]+)\/(?<path>.+)$/.exec(
+      /^\/(?:(?<type>dataset)s\/)?(?<repo>[^/]+\/[^/]+)\/(?<kind>resolve)\/(?<revision>[^/]+)\/(?<path>.+)$/.exec(
+        url.pathname,
+      ) ??
+      /^\/api\/(?<kind>resolve-cache)\/(?<type>model|dataset)s\/(?<repo>[^/]+\/[^/]+)\/(?<revision>[^/]+)\/(?<path>.+)$/.exec(
         url.pathname,
       );
     if (route === null) return refuse(response, 404, undefined, "Sorry, we can't find the page");
-    const { repo: name = "", kind } = route.groups!;
+    const { repo: ownName = "", kind, type = "model" } = route.groups!;
+    const name = type === "dataset" ? `datasets/${ownName}` : ownName;
     const path = decodeURIComponent(route.groups!.path ?? "");
     const isAllowed = token !== "" && request.headers.authorization === `Bearer ${token}`;
     const isUnknown = request.headers.authorization !== undefined && !isAllowed;
     if (isUnknown && token !== "" && request.headers.authorization === "Bearer hf_unknown") {
       return refuse(response, 401, undefined, "Invalid credentials in Authorization header");
     }
-    const repo = repos[name];
-    if (repo === undefined || (repo.private && !isAllowed)) {
+    const served = repos[name];
+    if (served === undefined || (served.private && !isAllowed)) {
       return refuse(response, 401, "RepoNotFound", "Invalid username or password.");
     }
     const revision = decodeURIComponent(route.groups!.revision!);
-    const commit = repo.refs[revision] ?? Object.values(repo.refs).find((known) => known === revision);
+    const commit = served.refs[revision] ?? Object.values(served.refs).find((known) => known === revision);
     if (commit === undefined) {
       return refuse(response, 404, "RevisionNotFound", `Invalid rev id: ${revision}`);
     }
+    const repo = atCommit(served, commit);
     switch (kind) {
       case "revision":
-        return sendJson(response, modelOf(name, repo, commit));
+        return sendJson(response, modelOf(ownName, repo, commit));
       case "tree":
         return sendTree(response, repo, path, url);
       case "paths-info":
@@ -124,7 +135,7 @@ export async function startHubServer(
         });
     }
     if (repo.gated && !isAllowed) {
-      const message = `Access to model ${name} is restricted. You must have access to it and be authenticated.`;
+      const message = `Access to ${type} ${ownName} is restricted. You must have access to it and be authenticated.`;
       return refuse(response, isUnknown ? 403 : 401, "GatedRepo", message);
     }
     const file = repo.files[path];
@@ -136,14 +147,16 @@ export async function startHubServer(
       response.setHeader("ETag", `"${gitObjectId(file.content)}"`);
       response.setHeader("X-Linked-Size", file.content.length);
       response
-        .writeHead(307, { Location: `/api/resolve-cache/models/${name}/${commit}/${encode(path)}` })
+        .writeHead(307, { Location: `/api/resolve-cache/${type}s/${ownName}/${commit}/${encode(path)}` })
         .end();
       return;
     }
     response.setHeader("X-Linked-ETag", `"${sha256(file.content)}"`);
     response.setHeader("X-Linked-Size", file.content.length);
     response
-      .writeHead(302, { Location: `${addressOf(store)}/${name}/${encode(path)}?Expires=1&Signature=x` })
+      .writeHead(302, {
+        Location: `${addressOf(store)}/${name}/${encode(path)}?Expires=1&Signature=x&commit=${commit}`,
+      })
       .end();
   });
   await listen(hub);
@@ -173,15 +186,17 @@ export async function startHubServer(
   function sendFile(request: IncomingMessage, response: ServerResponse, repo: ServedRepo, path: string) {
     const { content, large } = repo.files[path]!;
     response.setHeader("ETag", `"${large ? sha256(content) : gitObjectId(content)}"`);
-    const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
+    const [, first = "0", last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
+    const start = Number(first);
+    const end = last ? Math.min(Number(last) + 1, content.length) : content.length;
     const fault = request.method === "GET" ? faults.get(path)?.shift() : undefined;
-    if (fault !== undefined) return fault(response, content, start);
+    if (fault !== undefined) return fault(response, content, start, end);
     if (start > 0 && start >= content.length) {
       response.writeHead(416, { "Content-Range": `bytes */${content.length}` }).end();
       return;
     }
-    sendRange(response, content, start, () => {
-      if (request.method === "GET") response.write(content.subarray(start));
+    sendRange(response, content, { start, end }, () => {
+      if (request.method === "GET") response.write(content.subarray(start, end));
       response.end();
     });
   }
@@ -219,6 +234,10 @@ export async function startHubServer(
   };
 }
 
+function atCommit(repo: ServedRepo, commit: string): ServedRepo {
+  return { ...repo, files: repo.otherFiles?.[commit] ?? repo.files };
+}
+
 function modelOf(name: string, { gated = false, private: hidden = false, files }: ServedRepo, sha: string) {
   return {
     _id: "6489a0b0",
@@ -247,12 +266,17 @@ function entryOf({ files }: ServedRepo, path: string) {
     : entry;
 }
 
-function sendRange(response: ServerResponse, content: Uint8Array, start: number, body: () => void): void {
+function sendRange(
+  response: ServerResponse,
+  content: Uint8Array,
+  { start, end }: { start: number; end: number },
+  body: () => void,
+): void {
+  const isPart = start > 0 || end < content.length;
   response.setHeader("Accept-Ranges", "bytes");
-  response.setHeader("Content-Length", content.length - start);
-  if (start > 0)
-    response.setHeader("Content-Range", `bytes ${start}-${content.length - 1}/${content.length}`);
-  response.writeHead(start > 0 ? 206 : 200);
+  response.setHeader("Content-Length", end - start);
+  if (isPart) response.setHeader("Content-Range", `bytes ${start}-${end - 1}/${content.length}`);
+  response.writeHead(isPart ? 206 : 200);
   body();
 }
 

@@ -1,6 +1,6 @@
 import type { Sae } from "../src/sae/sae.ts";
 import type { Swap } from "../src/swapping/exchange.ts";
-import type { TrajectoryBias } from "../src/swapping/trajectory.ts";
+import type { TrajectoryBias } from "../src/swapping/trajectory-bias.ts";
 import { type Matrix, matrix, row } from "../src/tensor/matrix.ts";
 import { plainForward, plainNormalization } from "./plain-forward.ts";
 

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
+import { nearestName } from "@saestitch/core";
 import type { Operand } from "./command.ts";
 import type { OptionTable, OptionValues } from "./option.ts";
-import { nearestName } from "./suggest.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** The words of a command line after the command's name, sorted into operands and option values. */

@@ -11,7 +11,7 @@ import { codeOptions } from "../inputs/code-options.ts";
 import { openCodes } from "../inputs/open-codes.ts";
 import { announceWarnings, type Inputs, readingRecord, withInputs } from "../inputs/open-inputs.ts";
 import type { HashedFile } from "../inputs/provenance.ts";
-import { readingOptions, sampleOptions } from "../inputs/sample-options.ts";
+import { namesSample, readingOptions } from "../inputs/sample-options.ts";
 import { withSaes } from "../inputs/with-saes.ts";
 import { announceFiles } from "../output/announce-files.ts";
 import { type OutputFolder, openOutputFolder } from "../output/output-folder.ts";
@@ -20,7 +20,6 @@ import { styleFor } from "../terminal/style.ts";
 
 const options = {
   ...readingOptions,
-  activations: sampleOptions.activations,
   ...familyOptions,
   coverage: decimal(
     "C",
@@ -64,15 +63,16 @@ export const families = defineCommand({
   ],
 
   async run([smaller, larger], options, context) {
-    const { activations, out, force } = options;
-    if (activations === undefined && options.rule === "evidence")
+    const { out, force } = options;
+    const isSampled = namesSample(options);
+    if (!isSampled && options.rule === "evidence")
       throw new UsageError("--rule evidence needs --activations PATH, which the evidence comes from");
-    if (activations === undefined && out !== undefined)
+    if (!isSampled && out !== undefined)
       throw new UsageError("--out needs --activations PATH: without them there is nothing measured to keep");
-    if (activations === undefined) return geometricFamilies([smaller, larger], options, context);
+    if (!isSampled) return geometricFamilies([smaller, larger], options, context);
     const folder = out === undefined ? undefined : await openOutputFolder(out, familiesOutput, { force });
-    await withInputs([smaller, larger], { ...options, activations }, context, (inputs) =>
-      measuredFamilies(inputs, { options: { ...options, activations }, folder, context }),
+    await withInputs([smaller, larger], options, context, (inputs) =>
+      measuredFamilies(inputs, { options, folder, context }),
     );
   },
 });
@@ -99,7 +99,7 @@ async function measuredFamilies(
     folder,
     context,
   }: {
-    readonly options: FamiliesOptions & { readonly activations: string };
+    readonly options: FamiliesOptions;
     readonly folder: OutputFolder | undefined;
     readonly context: Context;
   },

@@ -7,10 +7,10 @@ import { applyActivationScale, estimateActivationScale } from "../inputs/activat
 import { openSaeInput } from "../inputs/open-sae-input.ts";
 import { openSample } from "../inputs/open-sample.ts";
 import type { SaeInput } from "../inputs/provenance.ts";
-import { sampleOptions } from "../inputs/sample-options.ts";
+import { namesSample, sampleOptions } from "../inputs/sample-options.ts";
 import { type InspectedSample, inspectDocument } from "../inspection/inspect-document.ts";
 import { inspectReport } from "../inspection/inspect-report.ts";
-import { layoutWidth, writeAll } from "../terminal/output-stream.ts";
+import { layoutWidth, type OutputStream, writeAll } from "../terminal/output-stream.ts";
 import { progressMode, type StartProgress, startProgress } from "../terminal/progress.ts";
 import { styleFor } from "../terminal/style.ts";
 
@@ -45,18 +45,17 @@ export const inspect = defineCommand({
     const progress: StartProgress = (work) =>
       startProgress(context.stderr, work, { mode: progressMode(context.stderr, options) });
     const input = await openSaeInput(address, { stderr: context.stderr, startProgress: progress });
-    const { activations } = options;
-    const inspected =
-      activations === undefined ? undefined : await measure(input, activations, options, progress);
+    const inspected = namesSample(options)
+      ? await measure(input, options, { stderr: context.stderr, startProgress: progress })
+      : undefined;
     await print(input, inspected, options, context);
   },
 });
 
 async function measure(
-  { sae }: SaeInput,
-  activations: string,
+  input: SaeInput,
   options: OptionValues<typeof inspect.options>,
-  startProgress: StartProgress,
+  surroundings: { readonly stderr: OutputStream; readonly startProgress: StartProgress },
 ): Promise<InspectedSample> {
   const {
     threads,
@@ -64,12 +63,12 @@ async function measure(
     "skip-nonfinite": skipNonFinite,
     "variance-formula": formula,
   } = options;
-  const sample = await openSample(activations, { ...options, exclude: options["exclude-tokens"] });
+  const sample = await openSample(options, [input], surroundings);
   const kernels = await openKernels(threads === undefined ? {} : { threads });
-  const progress = startProgress({ label: "measuring", unit: "rows", total: sample.rows });
+  const progress = surroundings.startProgress({ label: "measuring", unit: "rows", total: sample.rows });
   try {
     const reading = { end: sample.rows, skipNonFinite, batchRows };
-    const { saes, factor } = await applyActivationScale([sae], options["activation-scale"], () =>
+    const { saes, factor } = await applyActivationScale([input.sae], options["activation-scale"], () =>
       estimateActivationScale(sample.source, reading),
     );
     const measurement = await measureReconstruction(saes[0], sample.source, kernels, {

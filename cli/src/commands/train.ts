@@ -4,15 +4,18 @@ import {
   type Kernels,
   measureReconstruction,
   residualActivations,
+  type SaeOrigin,
   startTraining,
   type TrainingRun,
   type TrainingSettings,
   trainedSae,
 } from "@saestitch/core";
+import { readCapture } from "@saestitch/models/node";
 import { defineCommand } from "../arguments/command.ts";
 import type { Context } from "../context.ts";
 import { UserError } from "../failure.ts";
 import { hashOfHashes } from "../inputs/hash-source.ts";
+import { noModel } from "../inputs/model-options.ts";
 import { type Inputs, withInputs } from "../inputs/open-inputs.ts";
 import type { HashedFile } from "../inputs/provenance.ts";
 import { InterruptedError } from "../interruption.ts";
@@ -30,7 +33,7 @@ import { LOG, openTrainFolder, PICTURE, trainOutput } from "../training/train-fo
 import { openTrainLog, type TrainLog } from "../training/train-log.ts";
 import { type TrainOptions, trainOptions } from "../training/train-options.ts";
 import { trainReport } from "../training/train-report.ts";
-import { saeFolders, type TrainRun } from "../training/train-run.ts";
+import { placeKeys, saeFolders, type TrainRun } from "../training/train-run.ts";
 import { writeTraining } from "../training/write-training.ts";
 import { saestitchVersion } from "../version.ts";
 
@@ -72,7 +75,7 @@ export const train = defineCommand({
     const folder = await openTrainFolder(options.out, options);
     const residual = options["residual-of"];
     const addresses = residual === undefined ? [] : [residual];
-    await withInputs(addresses, { ...options, "batch-rows": READ_ROWS }, context, (inputs) =>
+    await withInputs(addresses, { ...options, ...noModel, "batch-rows": READ_ROWS }, context, (inputs) =>
       trainInputs(inputs, { options, folder, context }),
     );
   },
@@ -112,7 +115,7 @@ async function trainInputs(inputs: Inputs, surroundings: Surroundings): Promise<
     ...(await measureTrained(run, source, kernels, inputs, options)),
     sample,
     activationFiles,
-    place: placeOf(options, residualOf),
+    place: await placeOf(options, residualOf),
     residualOf,
     log: log.entries,
     seconds,
@@ -134,10 +137,32 @@ async function trainInputs(inputs: Inputs, surroundings: Surroundings): Promise<
   announceFiles(context.stderr, folder, [...saeFolders(run), LOG, PICTURE]);
 }
 
-/** Where the activations were read: what was said of it, or else what is known of the SAE whose residual they are. */
-function placeOf(options: TrainOptions, residualOf: TrainRun["residualOf"]): TrainRun["place"] {
-  const { model = residualOf?.sae.origin.modelName, hook = residualOf?.sae.origin.hook } = options;
-  return { ...(model !== undefined && { modelName: model }), ...(hook !== undefined && { hook }) };
+/**
+ * Where and how the activations were read, for cfg.json: what was said of it, else what is known of the SAE whose residual they are, else what the
+ * folder says they were captured from.
+ */
+async function placeOf(
+  options: TrainOptions,
+  residualOf: TrainRun["residualOf"],
+): Promise<TrainRun["place"]> {
+  const capture = await readCapture(options.activations);
+  const captured = capture && {
+    modelName: capture.model.location,
+    hook: capture.hook ?? capture.tensor,
+    contextSize: capture.context,
+    prependBos: capture.bos,
+    centredWrites: capture.processing.centred,
+  };
+  const known: readonly Partial<Record<keyof SaeOrigin, unknown>>[] = [
+    { modelName: options.model, hook: options.hook },
+    residualOf?.sae.origin ?? {},
+    captured ?? {},
+  ];
+  const place = placeKeys.map((key) => [
+    key,
+    known.map((one) => one[key]).find((value) => value !== undefined),
+  ]);
+  return Object.fromEntries(place.filter(([, value]) => value !== undefined));
 }
 
 /** What decides the bits of a training beside its options. */

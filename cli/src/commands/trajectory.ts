@@ -15,11 +15,15 @@ import { codeOptions } from "../inputs/code-options.ts";
 import { type OpenCodes, openCodes } from "../inputs/open-codes.ts";
 import { type Inputs, readingRecord, withInputs } from "../inputs/open-inputs.ts";
 import { readingOptions } from "../inputs/sample-options.ts";
+import { checkLossOptions, lossOptions } from "../losses/loss-options.ts";
+import { type LossMeter, withLosses } from "../losses/with-losses.ts";
 import { announceFiles } from "../output/announce-files.ts";
 import { type OutputFolder, openOutputFolder } from "../output/output-folder.ts";
 import { layoutWidth, writeAll } from "../terminal/output-stream.ts";
 import { styleFor } from "../terminal/style.ts";
+import { checkLossSteps, lossStepOptions, lossSteps } from "../trajectory/loss-steps.ts";
 import { type TrajectoryRun, trajectoryDocument } from "../trajectory/trajectory-document.ts";
+import { measureTrajectoryLosses } from "../trajectory/trajectory-losses.ts";
 import { trajectoryReport } from "../trajectory/trajectory-report.ts";
 import { trajectoryOutput, writeTrajectory } from "../trajectory/write-trajectory.ts";
 
@@ -36,6 +40,8 @@ const options = {
     "host",
     "Decoder bias on the way: the smaller's, from the smaller's to the larger's, re-fitted at every step, or the larger's",
   ),
+  ...lossOptions,
+  ...lossStepOptions,
   ...familyOptions,
   seed: wholeNumber("N", 0, 0, "Seed of --order random"),
   out: text("DIR", "Write plan.json, trajectory.parquet, trajectory.svg and run.json into this folder"),
@@ -48,7 +54,8 @@ type TrajectoryOptions = OptionValues<typeof options>;
 export const trajectory = defineCommand({
   description:
     "Inserts the novel latents of the larger SAE into the smaller one by one, then swaps families of latents that both have, and at last removes what " +
-    "has no counterpart: the smaller SAE becomes the larger. MSE, variance explained and L0 are exact after every step, from one pass.\n" +
+    "has no counterpart: the smaller SAE becomes the larger. MSE, variance explained and L0 are exact after every step, from one pass. " +
+    "With a model and a text also what the model loses at some of the steps.\n" +
     "An SAE is a folder, a file, or hf:owner/repo/path[@revision].",
   operands: [
     { name: "smaller", help: "the SAE to begin with" },
@@ -65,13 +72,20 @@ export const trajectory = defineCommand({
       does: "Run a plan that was changed by hand",
       command: "trajectory sae-256 sae-512 --activations acts --plan way/plan.json",
     },
+    {
+      does: "With the model's cross-entropy at five steps",
+      command:
+        "trajectory sae-256 sae-512 --model model --text stories.jsonl --loss-steps 5 --loss-tokens 50_000",
+    },
   ],
 
   async run([smaller, larger], options, context) {
+    checkLossOptions(options, ["loss-tokens", "loss-steps", "loss-at"]);
+    checkLossSteps(options);
     const { out, force } = options;
     const folder = out === undefined ? undefined : await openOutputFolder(out, trajectoryOutput, { force });
     await withInputs([smaller, larger], options, context, (inputs) =>
-      walkInputs(inputs, { options, folder, context }),
+      withLosses(inputs, options, (losses) => walkInputs(inputs, { losses, options, folder, context })),
     );
   },
 });
@@ -79,10 +93,12 @@ export const trajectory = defineCommand({
 async function walkInputs(
   inputs: Inputs,
   {
+    losses,
     options,
     folder,
     context,
   }: {
+    readonly losses: LossMeter | undefined;
     readonly options: TrajectoryOptions;
     readonly folder: OutputFolder | undefined;
     readonly context: Context;
@@ -97,24 +113,25 @@ async function walkInputs(
   };
   const given =
     options.plan === undefined ? undefined : parsePlan(await readFile(options.plan), options.plan, pair);
-  const { plan, path, activationFiles } = await context.interruption.during(async (signal) => {
+  const { activationFiles, ...walked } = await context.interruption.during(async (signal) => {
     const codes = await openCodes(inputs, options, { context, signal });
     const plan = given ?? (await makePlanFor(pair, codes, inputs, options));
+    const at = losses && lossSteps(options, plan.steps.length);
     const progress = startProgress({ label: "trajectory", unit: "rows", total: sample.rows });
-    try {
-      const sums = await measureTrajectory(codes.coded, plan.steps, kernels, { onRows: progress.update });
-      progress.end();
-      codes.report();
-      const [from, to] = codes.coded.saes;
-      const path = trajectoryOf({ smaller: from, larger: to, steps: plan.steps }, sums, {
-        bias: options.bias,
-      });
-      return { plan, path, activationFiles: codes.activationFiles };
-    } finally {
-      progress.end();
-    }
+    const sums = await measureTrajectory(codes.coded, plan.steps, kernels, {
+      onRows: progress.update,
+    }).finally(progress.end);
+    codes.report();
+    const [from, to] = codes.coded.saes;
+    const walk = { smaller: from, larger: to, steps: plan.steps };
+    const trajectory = trajectoryOf(walk, sums, { bias: options.bias });
+    const { activationFiles } = codes;
+    if (losses === undefined || at === undefined) return { plan, trajectory, activationFiles };
+    const measured = { walk, sums, trajectory };
+    const lost = await measureTrajectoryLosses(losses, measured, at, { kernels, signal });
+    return { plan, trajectory, losses: lost, activationFiles };
   });
-  const run: TrajectoryRun = { smaller, larger, sample, plan, trajectory: path };
+  const run: TrajectoryRun = { smaller, larger, sample, ...walked };
   if (folder !== undefined) {
     const { order, bias, cosine, rule, seed } = options;
     await folder.begin();
@@ -128,6 +145,8 @@ async function walkInputs(
         cosine,
         rule,
         seed,
+        lossTokens: options["loss-tokens"] ?? null,
+        lossAt: run.losses?.steps.map(({ step }) => step) ?? null,
         ...readingRecord(options, inputs),
       },
       activationFiles,

@@ -96,7 +96,7 @@ function cacheFolder(): string {
 }
 
 /** An SAE that expects scaled activations, its factor folded into its weights where it is known. */
-function withoutInputScale(sae: Sae): Sae {
+export function withoutInputScale(sae: Sae): Sae {
   const { normalization } = sae;
   return normalization.kind === "expected-average" && normalization.factor !== null
     ? foldInputScale(sae)

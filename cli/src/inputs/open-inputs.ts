@@ -7,7 +7,7 @@ import { applyActivationScale, estimateActivationScale } from "./activation-scal
 import { openSaeInput } from "./open-sae-input.ts";
 import { openSample, type Sample } from "./open-sample.ts";
 import type { SaeInput } from "./provenance.ts";
-import type { ReadingOptions } from "./sample-options.ts";
+import { type ReadingOptions, requireSample } from "./sample-options.ts";
 
 /** What a command that measures SAEs on activations works with. */
 export interface Inputs {
@@ -29,18 +29,19 @@ export async function withInputs<Result>(
   context: Context,
   work: (inputs: Inputs) => Promise<Result>,
 ): Promise<Result> {
+  requireSample(options);
   const { stderr } = context;
   const start: StartProgress = (work) => startProgress(stderr, work, { mode: progressMode(stderr, options) });
   const closers: (() => Promise<void>)[] = [];
   try {
-    const sample = await openSample(options.activations, { ...options, exclude: options["exclude-tokens"] });
-    closers.push(sample.close);
-    const kernels = await openKernels(options.threads === undefined ? {} : { threads: options.threads });
-    closers.push(() => kernels.close());
     const opened: SaeInput[] = [];
     for (const address of addresses)
       opened.push(await openSaeInput(address, { stderr, startProgress: start }));
     announceWarnings(opened, stderr);
+    const sample = await openSample(options, opened, { stderr, startProgress: start });
+    closers.push(sample.close);
+    const kernels = await openKernels(options.threads === undefined ? {} : { threads: options.threads });
+    closers.push(() => kernels.close());
     const { saes, factor } = await applyActivationScale(
       opened.map(({ sae }) => sae),
       options["activation-scale"],

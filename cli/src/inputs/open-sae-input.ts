@@ -1,11 +1,10 @@
 import { type ByteSource, openSae } from "@saestitch/core";
-import { type HubProgress, openSaeFiles } from "@saestitch/core/node";
+import { openSaeFiles } from "@saestitch/core/node";
 import type { OutputStream } from "../terminal/output-stream.ts";
-import type { Progress, StartProgress } from "../terminal/progress.ts";
+import type { StartProgress } from "../terminal/progress.ts";
+import { downloadProgress } from "./download-progress.ts";
 import { hashOfHashes, hashSource } from "./hash-source.ts";
 import type { HashedFile, SaeInput } from "./provenance.ts";
-
-const MEGABYTE = 1e6;
 
 /** Read the SAE at a path or hf: address, and hash the files that were read for it. */
 export async function openSaeInput(
@@ -42,20 +41,4 @@ export async function openSaeInput(
     download.end();
     await files.close();
   }
-}
-
-/** Progress of downloads that come one after the other, a line for each file. */
-function downloadProgress(startProgress: StartProgress) {
-  let current: { readonly file: string; readonly progress: Progress } | undefined;
-  return {
-    update({ file, received, total }: HubProgress): void {
-      if (current?.file !== file) {
-        current?.progress.end();
-        const work = { label: file, unit: "MB", total: total / MEGABYTE, start: received / MEGABYTE };
-        current = { file, progress: startProgress(work) };
-      }
-      current.progress.update(received / MEGABYTE);
-    },
-    end: () => current?.progress.end(),
-  };
 }

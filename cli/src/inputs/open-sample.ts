@@ -1,37 +1,50 @@
-import { basename } from "node:path";
 import { type ActivationSource, excludeTokens, findBosToken } from "@saestitch/core";
-import { openActivations, openFile } from "@saestitch/core/node";
+import { openActivations } from "@saestitch/core/node";
 import type { StartProgress } from "../terminal/progress.ts";
-import { hashSource } from "./hash-source.ts";
-import type { HashedFile, SampleRecord } from "./provenance.ts";
-import type { Exclusion } from "./sample-options.ts";
-
-const MEGABYTE = 1e6;
+import { hashFiles } from "./hash-files.ts";
+import type { ModelReading } from "./model-reading.ts";
+import { openModelSample } from "./open-model-sample.ts";
+import type { HashedFile, SaeInput, SampleRecord } from "./provenance.ts";
+import { type Exclusion, requireSample, type SampleOptions } from "./sample-options.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { verifyRecordedCapture } from "./verify-recorded-capture.ts";
 
 /** An open sample of activations, the tokens to leave out marked. */
 export interface Sample extends SampleRecord {
   readonly source: ActivationSource;
+  /** What the activations are read out of, where it is a model and not files. */
+  readonly reading?: ModelReading;
   /** Hash every file of the sample. */
   hashFiles(startProgress: StartProgress): Promise<HashedFile[]>;
   close(): Promise<void>;
 }
 
-/** Open the activations at `path`, the first `tokens` rows of them, and find which tokens to leave out. */
+/**
+ * Open the sample that the options name, and find which of its tokens to leave out; a model is read as the SAEs were trained. Throws
+ * UsageError when they name none.
+ */
 export async function openSample(
-  path: string,
-  {
-    column,
-    tokens = Number.POSITIVE_INFINITY,
-    exclude,
-  }: {
-    readonly column?: string | undefined;
-    readonly tokens?: number | undefined;
-    readonly exclude: Exclusion;
-  },
+  options: SampleOptions,
+  saes: readonly SaeInput[],
+  surroundings: Surroundings,
 ): Promise<Sample> {
+  requireSample(options);
+  const { activations, model, text } = options;
+  if (model !== undefined && text !== undefined)
+    return openModelSample(model, text, options, { saes, ...surroundings });
+  return openRecordedSample(activations!, options, surroundings);
+}
+
+async function openRecordedSample(
+  path: string,
+  options: SampleOptions,
+  surroundings: Surroundings,
+): Promise<Sample> {
+  const { column, tokens = Number.POSITIVE_INFINITY } = options;
   const opened = await openActivations(path, column === undefined ? {} : { column });
   try {
-    const excludedTokens = await tokensToExclude(opened, exclude);
+    await verifyRecordedCapture(path, opened, options, surroundings);
+    const excludedTokens = await tokensToExclude(opened, options["exclude-tokens"]);
     return {
       location: opened.location,
       rows: Math.min(tokens, opened.rows),
@@ -51,30 +64,4 @@ async function tokensToExclude(source: ActivationSource, exclude: Exclusion): Pr
   if (exclude !== "auto") return exclude;
   const bos = await findBosToken(source);
   return bos === undefined ? [] : [bos];
-}
-
-async function hashFiles(paths: readonly string[], startProgress: StartProgress): Promise<HashedFile[]> {
-  const sources = await Promise.all(paths.map((path) => openFile(path)));
-  const total = sources.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  const progress = startProgress({ label: "hashing", unit: "MB", total: total / MEGABYTE });
-  try {
-    let done = 0;
-    const onBytes = (bytes: number) => {
-      done += bytes;
-      progress.update(done / MEGABYTE);
-    };
-    const hashed: HashedFile[] = [];
-    for (const source of sources) {
-      hashed.push({
-        // Without the way to it, so that the same sample named otherwise has the same hash.
-        name: basename(source.name),
-        bytes: source.byteLength,
-        sha256: await hashSource(source, { onBytes }),
-      });
-    }
-    return hashed;
-  } finally {
-    progress.end();
-    await Promise.all(sources.map((source) => source.close()));
-  }
 }

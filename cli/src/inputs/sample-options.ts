@@ -1,5 +1,6 @@
 import { flag, type Option, type OptionValues, required, text, wholeNumber } from "../arguments/option.ts";
 import { UsageError } from "../arguments/usage-error.ts";
+import { modelOptions } from "./model-options.ts";
 
 /** Which tokens to leave out of a sample: the one found to begin every document, none, or these. */
 export type Exclusion = "auto" | "none" | readonly number[];
@@ -7,14 +8,15 @@ export type Exclusion = "auto" | "none" | readonly number[];
 /** How activations are multiplied for SAEs that expect it: as their files say, by an estimate from the sample, or by a number. */
 export type ActivationScale = "file" | "estimate" | number;
 
-/** Options of every command that reads activations. */
-export const sampleOptions = {
-  activations: text(
-    "PATH",
-    "Activations: a safetensors or npy file, or a folder of them or of an Arrow cache",
-  ),
+/** Options of how activations are read, wherever they come from. */
+const rowOptions = {
   column: text("NAME", "Tensor or column that holds the activations, where its name does not tell"),
-  tokens: wholeNumber("N", 1, undefined, "Read only the first N rows (default all)"),
+  tokens: wholeNumber(
+    "N",
+    1,
+    undefined,
+    "Read only the first N rows (default all; a data set of the hub needs it)",
+  ),
   "exclude-tokens": exclusion(
     "Token ids to leave out, separated by commas; auto leaves out the token that begins every document, none leaves out none (default auto)",
   ),
@@ -26,13 +28,57 @@ export const sampleOptions = {
   "skip-nonfinite": flag("Leave out rows with NaN or infinite values instead of refusing them"),
 } as const;
 
-/** Options of every command that cannot do without activations. */
-export const readingOptions = {
-  ...sampleOptions,
-  activations: required(sampleOptions.activations),
+const activations = text(
+  "PATH",
+  "Activations: a safetensors or npy file, or a folder of them or of an Arrow cache",
+);
+
+const outputOptions = {
   json: flag("Print one JSON document instead of tables"),
   quiet: flag("Show no progress"),
 } as const;
+
+/** Options of every command that reads activations, from files or out of a model. */
+export const sampleOptions = { activations, ...modelOptions, ...rowOptions } as const;
+
+/** Options of every command that cannot do without activations, be they from files or out of a model. */
+export const readingOptions = { ...sampleOptions, ...outputOptions } as const;
+
+/** Options of a command that cannot do without activations in files, because it reads them many times. */
+export const recordedOptions = {
+  activations: required(activations),
+  ...rowOptions,
+  ...outputOptions,
+} as const;
+
+/** The values of {@link sampleOptions}. */
+export type SampleOptions = OptionValues<typeof sampleOptions>;
+
+/**
+ * Whether the options name a sample: activations in files, or a model and the text it reads. Throws {@link UsageError} where they name half of
+ * one, or two.
+ */
+export function namesSample({
+  activations,
+  model,
+  text,
+}: Pick<SampleOptions, "activations" | "model" | "text">): boolean {
+  if (activations !== undefined && text !== undefined)
+    throw new UsageError("--activations and --text are two samples; give one of them");
+  if (text !== undefined && model === undefined)
+    throw new UsageError("--text needs --model MODEL, which reads it");
+  if (activations === undefined && model !== undefined && text === undefined)
+    throw new UsageError("--model needs --text TEXT, which it reads");
+  return activations !== undefined || text !== undefined;
+}
+
+/** As {@link namesSample}, and throws {@link UsageError} where they name none. */
+export function requireSample(options: Pick<SampleOptions, "activations" | "model" | "text">): void {
+  if (!namesSample(options))
+    throw new UsageError(
+      "Option --activations PATH is missing, or --model MODEL with --text TEXT in its place",
+    );
+}
 
 /** The values of {@link readingOptions}. */
 export type ReadingOptions = OptionValues<typeof readingOptions>;

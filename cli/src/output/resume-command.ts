@@ -1,8 +1,6 @@
+import { shellCommand } from "./shell-command.ts";
+
 /** The command that goes on where `commandLine` was interrupted, as one types it into a shell. */
 export function resumeCommand(commandLine: readonly string[]): string {
-  const words = commandLine.includes("--resume") ? commandLine : [...commandLine, "--resume"];
-  const quoted = words.map((word) =>
-    /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`,
-  );
-  return ["saestitch", ...quoted].join(" ");
+  return shellCommand(commandLine.includes("--resume") ? commandLine : [...commandLine, "--resume"]);
 }

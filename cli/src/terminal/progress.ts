@@ -20,7 +20,8 @@ export interface Work {
   readonly label: string;
   /** What is counted, such as "rows". */
   readonly unit: string;
-  readonly total: number;
+  /** Absent where nobody knows: then only what is done and its rate are shown. */
+  readonly total?: number | undefined;
   /** What was done already when it begins; does not count towards the rate. */
   readonly start?: number;
   /** Where there is no terminal: time between two lines. */
@@ -72,7 +73,8 @@ export function startProgress(
         return;
       }
       const room = (stream.columns ?? 80) - 1 - label.length - figures.length - 4;
-      const bar = room < 5 ? "" : `${progressBar(done / total, Math.min(room, LONGEST_BAR))}  `;
+      const bar =
+        room < 5 || total === undefined ? "" : `${progressBar(done / total, Math.min(room, LONGEST_BAR))}  `;
       const lines = [`${label}  ${bar}${figures}`, ...below];
       stream.write(clear() + lines.map((line) => line.slice(0, (stream.columns ?? 80) - 1)).join("\n"));
       height = lines.length;
@@ -92,21 +94,21 @@ function progressFigures({
   seconds,
 }: {
   readonly unit: string;
-  readonly total: number;
+  readonly total: number | undefined;
   readonly done: number;
   readonly worked: number;
   readonly seconds: number;
 }): string {
-  const share = total === 0 ? 1 : done / total;
   const rate = worked / seconds;
-  const speed =
-    worked > 0 && seconds > 0
-      ? [`${formatCount(rate)} ${unit}/s`, `${formatSeconds((total - done) / rate)} left`]
-      : [];
+  const known = worked > 0 && seconds > 0;
+  const speed = known ? [`${formatCount(rate)} ${unit}/s`] : [];
+  if (total === undefined) return [`${formatCount(done)} ${unit}`, ...speed].join("  ");
+  const share = total === 0 ? 1 : done / total;
   return [
     `${Math.floor(100 * share)} %`,
     `${formatCount(done)} of ${formatCount(total)} ${unit}`,
     ...speed,
+    ...(known ? [`${formatSeconds((total - done) / rate)} left`] : []),
   ].join("  ");
 }
 

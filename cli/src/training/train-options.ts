@@ -9,15 +9,15 @@ import {
   wholeNumber,
   wholeNumbers,
 } from "../arguments/option.ts";
-import { readingOptions } from "../inputs/sample-options.ts";
+import { recordedOptions } from "../inputs/sample-options.ts";
 
 const positive = { wanted: "above 0", accepts: (x: number) => x > 0 && Number.isFinite(x) };
 
 /** Options of `train`. Most that may be left out have defaults that depend on the others. */
 export const trainOptions = {
-  ...readingOptions,
+  ...recordedOptions,
   "activation-scale": {
-    ...readingOptions["activation-scale"],
+    ...recordedOptions["activation-scale"],
     help: "For --residual-of: the factor that SAE expects activations multiplied by, or estimate to take √d over the mean norm of the sample (default: the one in its files)",
   },
   widths: required(
@@ -109,10 +109,13 @@ export const trainOptions = {
     "Train on activations as they are, not scaled to a mean squared length of 1; what is written reads them as they are either way",
   ),
   "residual-of": text("SAE", "Train on what this SAE leaves unexplained of the activations"),
-  model: text("NAME", "Model that the activations are of, for cfg.json (default that of --residual-of)"),
+  model: text(
+    "NAME",
+    "Model that the activations are of, for cfg.json (default that of --residual-of, or that they were captured from)",
+  ),
   hook: text(
     "NAME",
-    "Place in the model where they were read, such as blocks.8.hook_resid_pre, for cfg.json (default that of --residual-of)",
+    "Place in the model where they were read, such as blocks.8.hook_resid_pre, for cfg.json (default that of --residual-of, or where they were captured)",
   ),
   out: required(
     text("DIR", "Write each SAE into a folder of its own in this one, beside train.svg, log.jsonl, run.json"),

@@ -2,6 +2,9 @@ import type { MeasuredReconstruction, SaeOrigin, TrainingRun } from "@saestitch/
 import type { HashedFile, SaeInput, SampleRecord } from "../inputs/provenance.ts";
 import type { LogEntry } from "./train-log.ts";
 
+/** What of an SAE's origin says where and how its activations were read. */
+export const placeKeys = ["modelName", "hook", "contextSize", "prependBos", "centredWrites"] as const;
+
 /** A finished training, and what it was made from: all that a report of it needs. */
 export interface TrainRun {
   readonly run: TrainingRun;
@@ -13,7 +16,7 @@ export interface TrainRun {
   readonly sample: SampleRecord;
   readonly activationFiles: readonly HashedFile[];
   /** Where in which model the activations were read, as far as that is known. */
-  readonly place: Pick<SaeOrigin, "modelName" | "hook">;
+  readonly place: Pick<SaeOrigin, (typeof placeKeys)[number]>;
   /** The SAE whose residual was trained on, if any. */
   readonly residualOf: SaeInput | null;
   readonly log: readonly LogEntry[];

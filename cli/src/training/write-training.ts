@@ -88,14 +88,11 @@ function inputsOf({ sample, activationFiles, residualOf }: TrainRun): RunRecord[
 
 /** The SAE with what a reader of its files must know of it. */
 function originated(sae: Sae, { place, residualOf }: TrainRun): Sae {
-  const { prependBos, contextSize } = residualOf?.sae.origin ?? {};
   return {
     ...sae,
     origin: {
       ...sae.origin,
       ...place,
-      ...(prependBos !== undefined && { prependBos }),
-      ...(contextSize !== undefined && { contextSize }),
       ...(residualOf !== null && {
         warnings: [`It reads not activations but what ${residualOf.location} leaves unexplained of them.`],
       }),

@@ -3,6 +3,7 @@ import { trajectoryBiases } from "@saestitch/core";
 import type { SaeInput, SampleRecord } from "../inputs/provenance.ts";
 import { type SaeSummary, saeSummary } from "../inputs/sae-record.ts";
 import { finiteOrNull } from "../output/finite-or-null.ts";
+import type { TrajectoryLosses } from "./trajectory-losses.ts";
 
 /** Version of the document; docs/stitch-output.md describes every field. */
 export const TRAJECTORY_SCHEMA = "saestitch.trajectory/1";
@@ -14,6 +15,8 @@ export interface TrajectoryRun {
   readonly sample: SampleRecord;
   readonly plan: Plan;
   readonly trajectory: Trajectory;
+  /** Where a model was run with the stitched SAE. */
+  readonly losses?: TrajectoryLosses;
 }
 
 /** What `trajectory --json` prints, except for the plan and the path. Numbers that are not defined are null. */
@@ -40,6 +43,7 @@ export interface TrajectorySummary {
   };
   /** The path at the ends of the plan's phases. */
   readonly milestones: readonly Milestone[];
+  readonly losses: TrajectoryLosses | null;
 }
 
 /** One row of the path. */
@@ -75,6 +79,7 @@ export function trajectorySummary(run: TrajectoryRun): TrajectorySummary {
       total: rises.total,
     },
     milestones: milestonesOf(run),
+    losses: run.losses ?? null,
   };
 }
 

@@ -3,6 +3,7 @@ import { headingMarks, stackedFigures, svgFigure } from "../pictures/svg-figure.
 import { thinned } from "../pictures/thinned.ts";
 import { formatCount } from "../terminal/format-number.ts";
 import { type Phase, phaseOf, type TrajectoryRun } from "./trajectory-document.ts";
+import type { TrajectoryLosses } from "./trajectory-losses.ts";
 
 /** More points than this no picture shows. */
 const MOST_POINTS = 4000;
@@ -27,7 +28,7 @@ interface Point {
   readonly latents: number;
 }
 
-/** The way as an SVG document: error above, active latents below, step by step. */
+/** The way as an SVG document: error above, active latents below, step by step; between them, where it was measured, what the model loses. */
 export function trajectoryPicture(run: TrajectoryRun): string {
   const { plan, trajectory, smaller, larger } = run;
   const { path } = trajectory;
@@ -55,20 +56,6 @@ export function trajectoryPicture(run: TrajectoryRun): string {
         { x: "step", y: of, stroke: colours[phase], strokeWidth: 2 },
       ),
     );
-  const level = (value: number, text: string, anchor: "start" | "end") => [
-    Plot.ruleY([value], { stroke: "#999", strokeDasharray: "3,3" }),
-    Plot.text([value], {
-      y: (at: number) => at,
-      frameAnchor: anchor === "start" ? "left" : "right",
-      textAnchor: anchor,
-      text: () => text,
-      dx: anchor === "start" ? 6 : -6,
-      dy: -8,
-      fill: "#555",
-      stroke: "white",
-      strokeWidth: 4,
-    }),
-  ];
   const phases = [...new Set(stretches.map(({ phase }) => phase))];
   const legend = phases.map((phase) => ({
     name: `${names[phase]} (${formatCount(plan.steps.filter((step) => phaseOf(step) === phase).length)} steps)`,
@@ -93,12 +80,12 @@ export function trajectoryPicture(run: TrajectoryRun): string {
       },
       marks: [
         ...bands,
-        ...level(
+        ...levelMarks(
           trajectory.smaller.mse,
           `the smaller SAE, ${formatCount(smaller.sae.decoder.rows)} latents`,
           "end",
         ),
-        ...level(
+        ...levelMarks(
           trajectory.larger.mse,
           `the larger SAE, ${formatCount(larger.sae.decoder.rows)} latents`,
           "start",
@@ -111,6 +98,7 @@ export function trajectoryPicture(run: TrajectoryRun): string {
         ),
       ],
     }),
+    ...(run.losses === undefined ? [] : [lossFigure(run.losses, { x, bands })]),
     svgFigure({
       height: 190,
       marginTop: 14,
@@ -119,6 +107,61 @@ export function trajectoryPicture(run: TrajectoryRun): string {
       marks: [...bands, ...curve("l0")],
     }),
   ]);
+}
+
+/** A dashed line at `value`, with a text above it. */
+function levelMarks(value: number, text: string, anchor: "start" | "end"): Plot.Markish[] {
+  return [
+    Plot.ruleY([value], { stroke: "#999", strokeDasharray: "3,3" }),
+    Plot.text([value], {
+      y: (at: number) => at,
+      frameAnchor: anchor === "start" ? "left" : "right",
+      textAnchor: anchor,
+      text: () => text,
+      dx: anchor === "start" ? 6 : -6,
+      dy: -8,
+      fill: "#555",
+      stroke: "white",
+      strokeWidth: 4,
+    }),
+  ];
+}
+
+/** What the model loses after the steps at which that was measured, with standard errors. */
+function lossFigure(
+  { steps, larger }: TrajectoryLosses,
+  { x, bands }: { readonly x: Plot.ScaleOptions; readonly bands: readonly Plot.Markish[] },
+): string {
+  const measured = steps.flatMap(({ step, degradation }) =>
+    degradation === null ? [] : [{ step, value: degradation.value, error: degradation.standardError ?? 0 }],
+  );
+  const colour = "#2a7f62";
+  return svgFigure({
+    height: 210,
+    marginTop: 14,
+    marginBottom: 24,
+    x,
+    y: {
+      label: "ΔCE ± SE, nats ↓ better",
+      labelAnchor: "center",
+      labelArrow: "none",
+      grid: true,
+      inset: 8,
+    },
+    marks: [
+      ...bands,
+      ...(larger.degradation === null ? [] : levelMarks(larger.degradation.value, "the larger SAE", "start")),
+      Plot.ruleX(measured, {
+        x: "step",
+        y1: ({ value, error }) => value - error,
+        y2: ({ value, error }) => value + error,
+        stroke: colour,
+        strokeWidth: 2,
+      }),
+      Plot.line(measured, { x: "step", y: "value", stroke: colour, strokeOpacity: 0.5 }),
+      Plot.dot(measured, { x: "step", y: "value", r: 3.5, fill: colour }),
+    ],
+  });
 }
 
 /** Runs of steps of one phase, in rows of the path. */

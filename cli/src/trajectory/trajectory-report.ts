@@ -1,9 +1,11 @@
+import { formatLossChange, formatRecovered, lossLegend, lossTable } from "../losses/loss-table.ts";
 import { formatCount, formatFixed, formatNumber, formatScientific } from "../terminal/format-number.ts";
 import { section } from "../terminal/section.ts";
 import type { Style } from "../terminal/style.ts";
 import { textTable } from "../terminal/text-table.ts";
 import { wrap } from "../terminal/wrap.ts";
 import { type TrajectoryRun, type TrajectorySummary, trajectorySummary } from "./trajectory-document.ts";
+import type { TrajectoryLosses } from "./trajectory-losses.ts";
 
 const biasMeanings = {
   host: "the decoder bias stays the smaller SAE's",
@@ -37,7 +39,43 @@ export function waySections(
     ),
     section("Does it end where it should?", "", endTable(summary), style),
     section("Does the error fall at every step?", "", wrap(monotoneLines(summary), width - 2), style),
+    ...(summary.losses === null ? [] : [lossSection(summary.losses, { width, style })]),
   ];
+}
+
+/** What the model loses along the way, and with what that is compared. */
+function lossSection(
+  losses: TrajectoryLosses,
+  { width, style }: { readonly width: number; readonly style: Style },
+): string {
+  const steps = textTable(
+    [
+      { heading: "step", align: "right" },
+      { heading: "latents", align: "right" },
+      { heading: "L0", align: "right" },
+      { heading: "MSE ↓", align: "right" },
+      { heading: "CE ↓", align: "right" },
+      { heading: "ΔCE ± SE ↓", align: "right" },
+      { heading: "zero ↑", align: "right" },
+    ],
+    losses.steps.map(({ step, latents, l0, mse, crossEntropy, degradation, recoveredVsZero }) => [
+      formatCount(step),
+      formatCount(latents),
+      formatNumber(l0, 4),
+      formatNumber(mse, 4),
+      formatFixed(crossEntropy, 4),
+      formatLossChange(degradation),
+      formatRecovered(recoveredVsZero),
+    ]),
+  );
+  const compared = lossTable(losses, [{ name: "larger SAE", figures: losses.larger }]);
+  const legend = lossLegend(losses).map((line) => wrap(line, width - 2));
+  return section(
+    "Loss along the way",
+    "with the stitched SAE in the place of the activations; nats",
+    [steps, "", compared, ...legend].join("\n"),
+    style,
+  );
 }
 
 function wayTable({ milestones, larger }: TrajectorySummary): string {

@@ -4,7 +4,7 @@ import { referenceKernels } from "../kernels/reference-kernels.ts";
 import { label } from "../labelling/label.ts";
 import { matrix } from "../tensor/matrix.ts";
 import { makeToyWorld } from "../toy-world/toy-world.ts";
-import { measureReconstruction } from "./measure-reconstruction.ts";
+import { measureReconstruction, measureReconstructions } from "./measure-reconstruction.ts";
 
 const world = makeToyWorld({ documents: 20 });
 
@@ -30,4 +30,27 @@ test("measureReconstruction() leaves NaN out when asked to, and refuses it other
   });
   expect([metrics.tokens, nonFinite]).toEqual([2, 1]);
   await expect(measureReconstruction(world.smaller, source, referenceKernels)).rejects.toThrow("row 1");
+});
+
+test("measureReconstructions() gives each SAE what it gets alone, and reads the sample once", async () => {
+  let readings = 0;
+  const source = {
+    ...world.source,
+    batches(options?: Parameters<typeof world.source.batches>[0]) {
+      readings++;
+      return world.source.batches(options);
+    },
+  };
+  const saes = [world.smaller, world.larger];
+  const rows: number[] = [];
+  const together = await measureReconstructions(saes, source, referenceKernels, {
+    batchRows: 200,
+    end: 500,
+    onRows: (done) => rows.push(done),
+  });
+  expect([readings, ...rows]).toEqual([1, 200, 400, 500]);
+  for (const [s, sae] of saes.entries())
+    expect(together[s]).toEqual(
+      await measureReconstruction(sae, world.source, referenceKernels, { batchRows: 200, end: 500 }),
+    );
 });

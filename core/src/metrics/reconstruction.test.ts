@@ -124,6 +124,7 @@ test("reconstructionMetrics() agrees with each formula computed plainly", () => 
   for (const formula of varianceFormulas)
     expect(metrics.varianceExplainedBy[formula]).toBeCloseTo(plain[formula], 12);
   expect(metrics.varianceExplained).toBe(metrics.varianceExplainedBy.standard);
+  expectClose(metrics.mean, plain.mean);
   expectClose(metrics.meanResidual, plain.meanResidual);
   const counts = [0, 1, 2, 3, 4, 5, 6].map((j) => sample.code.indices.filter((index) => index === j).length);
   expect([...metrics.density]).toEqual(counts.map((count) => count / 60));

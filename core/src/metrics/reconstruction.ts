@@ -68,6 +68,8 @@ export interface ReconstructionMetrics {
   readonly deadShare: number;
   /** [m] share of the tokens on which each latent is active. */
   readonly density: Float64Array;
+  /** [d] mean of x. */
+  readonly mean: Float64Array;
   /** [d] mean of r: what re-fitting the decoder bias would add to it. */
   readonly meanResidual: Float64Array;
 }
@@ -160,7 +162,7 @@ export function mergeReconstructionSums(a: ReconstructionSums, b: Reconstruction
   return merged;
 }
 
-/** The figures that follow from the sums; all NaN but `tokens` and `sse` when there are no tokens. */
+/** The figures that follow from the sums; all NaN but `tokens`, `sse` and `mean` when there are no tokens. */
 export function reconstructionMetrics(sums: ReconstructionSums): ReconstructionMetrics {
   const { tokens, sse, firings, mean } = sums;
   const d = mean.length;
@@ -182,6 +184,7 @@ export function reconstructionMetrics(sums: ReconstructionSums): ReconstructionM
     l0: density.reduce((total, share) => total + share, 0),
     deadShare: tokens === 0 ? Number.NaN : firings.filter((count) => count === 0).length / firings.length,
     density,
+    mean: mean.slice(),
     meanResidual: sums.residual.map((value) => value / tokens),
   };
 }

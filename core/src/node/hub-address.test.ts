@@ -23,7 +23,20 @@ describe("parseHubAddress()", () => {
     ["hf:o/r/with space/..x/.hidden", "o/r", "with space/..x/.hidden", "main"],
     ["hf:a.b-c_d/0-x.y", "a.b-c_d/0-x.y", "", "main"],
   ])("reads %s", (address, repo, path, revision) => {
-    expect(parseHubAddress(address)).toEqual({ repo, path, revision });
+    expect(parseHubAddress(address)).toEqual({ kind: "model", repo, path, revision });
+  });
+
+  test.each([
+    ["hf:datasets/owner/name", "owner/name", "", "main"],
+    [
+      "hf:datasets/owner/name/data/train@refs/convert/parquet",
+      "owner/name",
+      "data/train",
+      "refs/convert/parquet",
+    ],
+    ["hf:datasets/datasets/name", "datasets/name", "", "main"],
+  ])("reads the data set %s", (address, repo, path, revision) => {
+    expect(parseHubAddress(address)).toEqual({ kind: "dataset", repo, path, revision });
   });
 
   test.each([
@@ -42,7 +55,10 @@ describe("parseHubAddress()", () => {
     ["hf:owner/repo.", '"repo." cannot name'],
     [`hf:owner/${"x".repeat(97)}`, "cannot name"],
     ["hf:owner\\repo/a", "cannot name"],
-    ["hf:datasets/owner/repo", "only model repositories"],
+    ["hf:spaces/owner/repo", "only models and data sets"],
+    ["hf:datasets/owner", '"" cannot name'],
+    ["hf:datasets", '"" cannot name'],
+    ["hf:datasets/../owner/repo", '".." cannot name'],
     ["hf:owner/repo@", 'no revision after the "@"'],
     ["hf:owner/repo@../../x", "cannot be a revision"],
     ["hf:owner/repo@/x", "cannot be a revision"],
@@ -66,10 +82,11 @@ describe("parseHubAddress()", () => {
     const revision = fc.array(segment, { minLength: 1, maxLength: 3 }).map((parts) => parts.join("/"));
     fc.assert(
       fc.property(
+        fc.constantFrom("model" as const, "dataset" as const),
         path,
         revision.filter((name) => !name.includes("@")),
-        (path, revision) => {
-          const address = { repo: "owner/repo", path, revision };
+        (kind, path, revision) => {
+          const address = { kind, repo: "owner/repo", path, revision };
           expect(parseHubAddress(formatHubAddress(address))).toEqual(address);
           expect(`/${path}/`).not.toContain("/../");
         },

@@ -1,7 +1,13 @@
 import { UnsupportedError } from "../errors.ts";
 
-/** What an `hf:` address names: a file or folder of a model repository, at a revision. */
+const datasetPrefix = "datasets/";
+
+/** What a repository of the hub holds; each kind has its own routes and its own folders in the cache. */
+export type HubKind = "model" | "dataset";
+
+/** What an `hf:` address names: a file or folder of a repository, at a revision. */
 export interface HubAddress {
+  readonly kind: HubKind;
   /** `owner/name`. */
   readonly repo: string;
   /** "/"-separated, without a leading or trailing "/"; empty for the repository's root. */
@@ -11,7 +17,8 @@ export interface HubAddress {
 }
 
 /**
- * Read an address `hf:owner/repo/path@revision`; path and revision may be left out.
+ * Read an address `hf:owner/repo/path@revision` of a model or `hf:datasets/owner/name/path@revision` of a data set; path and revision may
+ * be left out.
  *
  * The revision begins after the last "@" (and may hold "/", as `refs/pr/1` does), so the address of a path that itself
  * holds an "@" must name its revision. Throws {@link UnsupportedError} for any other form, and for names that could lead
@@ -20,7 +27,7 @@ export interface HubAddress {
 export function parseHubAddress(address: string): HubAddress {
   const refuse = (reason: string) =>
     new UnsupportedError(
-      `Cannot read the address ${JSON.stringify(address)}: ${reason}; expected hf:owner/repo/path@revision`,
+      `Cannot read the address ${JSON.stringify(address)}: ${reason}; expected hf:owner/repo/path@revision or hf:datasets/owner/name/path@revision`,
     );
   if (!address.startsWith("hf:")) throw refuse('it does not begin with "hf:"');
   if (address.startsWith("hf:/")) throw refuse('there is a "/" before the owner');
@@ -28,10 +35,12 @@ export function parseHubAddress(address: string): HubAddress {
   const at = address.lastIndexOf("@");
   const place = address.slice("hf:".length, at < 0 ? undefined : at);
   const revision = at < 0 ? "main" : address.slice(at + 1);
-  const [owner = "", name = "", ...segments] = place.split("/");
+  const kind = place.startsWith(datasetPrefix) ? "dataset" : "model";
+  const [owner = "", name = "", ...segments] = place
+    .slice(kind === "dataset" ? datasetPrefix.length : 0)
+    .split("/");
   if (segments.at(-1) === "") segments.pop();
-  if (owner === "datasets" || owner === "spaces")
-    throw refuse(`only model repositories can be read, not ${owner}`);
+  if (owner === "spaces") throw refuse("only models and data sets can be read, not spaces");
   for (const part of [owner, name]) {
     if (!isRepositoryName(part)) throw refuse(`${JSON.stringify(part)} cannot name an owner or a repository`);
   }
@@ -42,12 +51,27 @@ export function parseHubAddress(address: string): HubAddress {
   for (const segment of segments) {
     if (!isSafeSegment(segment)) throw refuse(`a path cannot have the part ${JSON.stringify(segment)}`);
   }
-  return { repo: `${owner}/${name}`, path: segments.join("/"), revision };
+  return { kind, repo: `${owner}/${name}`, path: segments.join("/"), revision };
 }
 
 /** The address as {@link parseHubAddress} reads it, with its revision always named. */
-export function formatHubAddress({ repo, path, revision }: HubAddress): string {
-  return `hf:${repo}${path === "" ? "" : `/${path}`}@${revision}`;
+export function formatHubAddress({ kind, repo, path, revision }: HubAddress): string {
+  return `hf:${pageOf(kind, repo)}${path === "" ? "" : `/${path}`}@${revision}`;
+}
+
+/** Where a repository lies below the hub's address: `owner/name` for a model, `datasets/owner/name` for a data set. */
+export function pageOf(kind: HubKind, repo: string): string {
+  return `${kind === "dataset" ? datasetPrefix : ""}${repo}`;
+}
+
+/** A kind of repository for a message. */
+export function describeKind(kind: HubKind): string {
+  return kind === "dataset" ? "data set" : "model repository";
+}
+
+/** Whether a "/"-separated path of one part or more can be joined to a folder without leading out of it. */
+export function isSafePath(path: string): boolean {
+  return path.split("/").every(isSafeSegment);
 }
 
 /** Whether one part of a path can be joined to a folder, on any operating system, without leading out of it. */

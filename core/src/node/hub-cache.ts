@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
-import { dirname, join, posix, relative } from "node:path";
-import { isSafeSegment } from "./hub-address.ts";
+import { dirname, join, posix, relative, sep } from "node:path";
+import { isSafePath, isSafeSegment } from "./hub-address.ts";
 import { writeAtomically } from "./write-atomically.ts";
 
 /** A file of the hub, by its content. */
@@ -12,11 +12,19 @@ export interface HubBlob {
   readonly size: number;
 }
 
-/** The files that lie directly in one folder of a repository, at one commit. */
+/** What of a repository is listed. */
+export interface Place {
+  /** A file or folder; empty for the repository's root. */
+  readonly path: string;
+  /** Whether the files of a folder's folders are listed, too. */
+  readonly recursive: boolean;
+}
+
+/** The files of one folder of a repository, at one commit. */
 export interface HubListing {
   /** Path of the folder in the repository; empty for its root. */
   readonly folder: string;
-  /** By name; without a blob where only the cache could be asked. */
+  /** By name, which is a path where the listing is recursive; without a blob where only the cache could be asked. */
   readonly files: ReadonlyMap<string, HubBlob | undefined>;
 }
 
@@ -44,19 +52,25 @@ export async function readRef(repoFolder: string, revision: string): Promise<str
   return isCommit(commit) ? commit : undefined;
 }
 
-/** The listing of the address's path that {@link remember} left. */
+/** Whether a name may stand in a listing: a path below the folder, of one part unless the listing is recursive. */
+export function isNameWithin(name: string, recursive: boolean): boolean {
+  return recursive ? isSafePath(name) : isSafeSegment(name);
+}
+
+/** The listing of a place that {@link remember} left. */
 export async function readListing(
   repoFolder: string,
   commit: string,
-  path: string,
+  place: Place,
 ): Promise<HubListing | undefined> {
-  const text = await readIfThere(listingPath(repoFolder, commit, path));
+  const { path, recursive } = place;
+  const text = await readIfThere(listingPath(repoFolder, commit, place));
   if (text === undefined) return undefined;
   try {
     const { folder, files } = JSON.parse(text) as { folder: string; files: Record<string, HubBlob> };
     const isOfPath = folder === path || folder === parentOf(path);
     const isSound = Object.entries(files).every(
-      ([name, { id, size }]) => isSafeSegment(name) && isBlob(id, size),
+      ([name, { id, size }]) => isNameWithin(name, recursive) && isBlob(id, size),
     );
     return isOfPath && isSound ? { folder, files: new Map(Object.entries(files)) } : undefined;
   } catch {
@@ -65,29 +79,47 @@ export async function readListing(
   }
 }
 
-/** List what the cache holds of an address's path, whoever downloaded it; undefined when that is nothing. */
+/** List what the cache holds of a place, whoever downloaded it; undefined when that is nothing. */
 export async function listSnapshot(
   repoFolder: string,
   commit: string,
-  path: string,
+  { path, recursive }: Place,
 ): Promise<HubListing | undefined> {
-  const folder = (await isFile(snapshotPath(repoFolder, commit, path))) ? parentOf(path) : path;
+  const isOneFile = await isFile(snapshotPath(repoFolder, commit, path));
+  const folder = isOneFile ? parentOf(path) : path;
   const at = snapshotPath(repoFolder, commit, folder);
-  const names = await readdir(at).catch(() => []);
+  const found = await readdir(at, { recursive: recursive && !isOneFile }).catch(() => []);
+  const names = found.map((name) => name.split(sep).join("/"));
   const present = await Promise.all(names.map((name) => isFile(join(at, name))));
   const files = new Map(names.filter((_, i) => present[i]).map((name) => [name, undefined]));
   return files.size === 0 ? undefined : { folder, files };
 }
 
+/** What the cache holds of a repository, for a message about a hub that cannot be reached: a few files of a few commits. */
+export async function describeCache(repoFolder: string): Promise<string> {
+  const commits = (await readdir(join(repoFolder, "snapshots")).catch(() => [])).filter(isCommit);
+  const held: string[] = [];
+  for (const commit of commits) {
+    const names = [
+      ...((await listSnapshot(repoFolder, commit, { path: "", recursive: true }))?.files.keys() ?? []),
+    ];
+    const more = names.length > 5 ? ` and ${names.length - 5} more` : "";
+    if (names.length > 0) held.push(`at ${commit}: ${names.slice(0, 5).join(", ")}${more}`);
+  }
+  if (held.length === 0) return "The cache holds nothing of it";
+  const more = held.length > 3 ? `; and files of ${held.length - 3} more commits` : "";
+  return `The cache holds of it, ${held.slice(0, 3).join("; ")}${more}`;
+}
+
 /**
- * Keep which commit a revision is (as the hub's own tools do) and what an address's path holds (in a hidden folder which
+ * Keep which commit a revision is (as the hub's own tools do) and what a place holds (in a hidden folder which
  * they ignore), so that the next opening needs no network.
  */
 export async function remember(
   repoFolder: string,
   revision: string,
   commit: string,
-  path: string,
+  place: Place,
   { folder, files }: HubListing,
 ): Promise<void> {
   // The hub's tools take a ref without its snapshot for a broken cache.
@@ -97,9 +129,9 @@ export async function remember(
   }
   // What the cache alone says a folder holds may be a part of it.
   const isWhole = ![...files.values()].includes(undefined);
-  if (isWhole && (await readListing(repoFolder, commit, path)) === undefined) {
+  if (isWhole && (await readListing(repoFolder, commit, place)) === undefined) {
     const text = JSON.stringify({ folder, files: Object.fromEntries(files) }, undefined, 1);
-    await writeText(listingPath(repoFolder, commit, path), `${text}\n`);
+    await writeText(listingPath(repoFolder, commit, place), `${text}\n`);
   }
 }
 
@@ -138,8 +170,11 @@ async function isFile(path: string): Promise<boolean> {
 }
 
 /** By the path's hash, since a path may be longer than a file name can be. */
-function listingPath(repoFolder: string, commit: string, path: string): string {
-  const key = createHash("sha256").update(path).digest("hex");
+function listingPath(repoFolder: string, commit: string, { path, recursive }: Place): string {
+  // No path has an empty part.
+  const key = createHash("sha256")
+    .update(recursive ? `${path}//` : path)
+    .digest("hex");
   return join(repoFolder, ".listings", commit, `${key}.json`);
 }
 

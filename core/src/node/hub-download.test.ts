@@ -29,6 +29,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "hub-"));
   connection = {
     endpoint: server.endpoint,
+    kind: "model",
     repo: "owner/saes",
     revision: commit,
     token: undefined,

@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { fileSize, type HubBlob } from "./hub-cache.ts";
 import { HubContentError, HubDiskError, HubError, HubUnreachableError } from "./hub-error.ts";
+import { wrongRange } from "./hub-range.ts";
 import { bodyChunks, type HubConnection, request, retry } from "./hub-request.ts";
 
 /** What a download reports while it runs. */
@@ -116,8 +117,8 @@ async function receiveOnce(
   if (target.received > 0) headers.Range = `bytes=${target.received}-`;
   const response = await request(url, { headers }, connection);
   try {
-    const announced = announcedRange(response, target.received, size);
-    if (announced !== undefined) throw new HubContentError(`Cannot download ${url}: ${announced}`);
+    const wrong = wrongRange(response, { start: target.received, end: size, byteLength: size });
+    if (wrong !== undefined) throw new HubContentError(`Cannot download ${url}: ${wrong}`);
     if (response.status !== 206 && target.received > 0) await restart(target);
     for await (const chunk of bodyChunks(response, url)) {
       if (target.received + chunk.length > size) {
@@ -133,25 +134,6 @@ async function receiveOnce(
       `Cannot download ${url}: the answer ended after ${target.received} of ${size} bytes`,
     );
   }
-}
-
-/** What is wrong with the range that a response says it holds; undefined when it is the one asked for. */
-function announcedRange({ status, headers }: Response, start: number, size: number): string | undefined {
-  const encoding = headers.get("Content-Encoding");
-  if (status === 206) {
-    const range = headers.get("Content-Range");
-    const wanted = `bytes ${start}-${size - 1}/${size}`;
-    if (encoding !== null && encoding !== "identity") return `the range is compressed (${encoding})`;
-    return range === wanted
-      ? undefined
-      : `expected the range ${wanted}, the answer holds ${range ?? "no named range"}`;
-  }
-  if (status !== 200) return `expected status 200 or 206, got ${status}`;
-  const length = headers.get("Content-Length");
-  const isExact = encoding === null || encoding === "identity";
-  return !isExact || length === null || Number(length) === size
-    ? undefined
-    : `expected ${size} bytes, the answer has ${length}`;
 }
 
 async function writeChunk(target: Target, chunk: Uint8Array): Promise<void> {

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
+import { describeKind, type HubKind, pageOf } from "./hub-address.ts";
 import {
   HubAccessError,
   HubContentError,
@@ -11,6 +12,7 @@ import {
 export interface HubConnection {
   /** Base URL of the hub, without a "/" at its end. */
   readonly endpoint: string;
+  readonly kind: HubKind;
   readonly repo: string;
   readonly revision: string;
   readonly token: string | undefined;
@@ -109,7 +111,7 @@ export async function* bodyChunks(response: Response, url: string): AsyncGenerat
 }
 
 function refusal(response: Response, url: string, connection: HubConnection): HubError {
-  const { endpoint, repo, revision, token } = connection;
+  const { endpoint, kind, repo, revision, token } = connection;
   const { status, headers } = response;
   const code = headers.get("X-Error-Code");
   const stated = headers.get("X-Error-Message");
@@ -117,7 +119,7 @@ function refusal(response: Response, url: string, connection: HubConnection): Hu
   if (code === "GatedRepo") {
     const already = token === undefined ? "" : " (the token in use belongs to an account that has no access)";
     return new HubAccessError(
-      `Cannot read ${repo}: it is gated. Accept the licence at ${endpoint}/${repo}, then set HF_TOKEN${already}; ${answer}`,
+      `Cannot read ${repo}: it is gated. Accept the licence at ${endpoint}/${pageOf(kind, repo)}, then set HF_TOKEN${already}; ${answer}`,
     );
   }
   if (code === "RevisionNotFound") {
@@ -133,7 +135,7 @@ function refusal(response: Response, url: string, connection: HubConnection): Hu
   // The hub answers 401 for a repository that is private and for one that is not there, to tell neither.
   if (code === "RepoNotFound" || status === 401) {
     return new HubNotFoundError(
-      `Cannot read ${repo}: there is no such model repository, or it is private and HF_TOKEN must be set; ${answer}`,
+      `Cannot read ${repo}: there is no such ${describeKind(kind)}, or it is private and HF_TOKEN must be set; ${answer}`,
     );
   }
   if (status === 403) return new HubAccessError(`Cannot read ${repo}: access is denied; ${answer}`);

@@ -2,7 +2,8 @@ export { type OpenActivations, openActivations } from "./activation-folder.ts";
 export { openCodeFolder } from "./code-folder.ts";
 export { type CodeKey, codeFolderPath } from "./code-folder-description.ts";
 export { type FileSource, openFile } from "./file-source.ts";
-export { type HubFolder, type HubOptions, openHubFolder } from "./hub.ts";
+export { type HubFolder, type HubFolderOptions, type HubOptions, openHubFolder } from "./hub.ts";
+export { formatHubAddress, type HubAddress, type HubKind, parseHubAddress } from "./hub-address.ts";
 export type { HubProgress } from "./hub-download.ts";
 export * from "./hub-error.ts";
 export {

@@ -122,9 +122,11 @@ describe("mergeSaes()", () => {
       prependBos: true,
       warnings: ["old"],
     };
+    const one = { ...origin, hook: "one", centredWrites: true, seqposSlice: [1], excludeSpecialTokens: [0] };
+    const other = { ...origin, hook: "other", seqposSlice: [1], excludeSpecialTokens: [1] };
     const saes = [
-      { ...randomSae(random, d, 2), origin: { ...origin, hook: "one" } },
-      { ...randomSae(random, d, 2), origin: { ...origin, hook: "other", warnings: ["old", "new"] } },
+      { ...randomSae(random, d, 2), origin: one },
+      { ...randomSae(random, d, 2), origin: { ...other, warnings: ["old", "new"] } },
     ];
     const merged = mergeSaes(saes, [{ sae: 0, latent: 0 }], {
       decoderBias: new Float32Array(d),
@@ -135,6 +137,7 @@ describe("mergeSaes()", () => {
       location: "merged",
       modelName: "gpt2",
       prependBos: true,
+      seqposSlice: [1],
       warnings: ["old", "new"],
     });
   });

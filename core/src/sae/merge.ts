@@ -79,14 +79,24 @@ function mergeActivations(forms: readonly Sae[], chosen: readonly ChosenLatent[]
   return { kind: "jumprelu", threshold };
 }
 
-const commonKeys = ["modelName", "hook", "prependBos", "contextSize"] as const;
+const commonKeys = [
+  "modelName",
+  "hook",
+  "prependBos",
+  "contextSize",
+  "centredWrites",
+  "excludeSpecialTokens",
+  "seqposSlice",
+  "headIndex",
+  "datasetPath",
+] as const;
 
 /** What all SAEs say alike of where they belong, and their warnings. */
 function mergeOrigins(saes: readonly Sae[], location: string | undefined): SaeOrigin {
   const origins = saes.map(({ origin }) => origin);
   const [first] = origins;
   const common = commonKeys.filter(
-    (key) => first[key] !== undefined && origins.every((origin) => origin[key] === first[key]),
+    (key) => first[key] !== undefined && origins.every((origin) => sameJson(origin[key], first[key])),
   );
   return {
     dialect: "none",
@@ -95,6 +105,9 @@ function mergeOrigins(saes: readonly Sae[], location: string | undefined): SaeOr
     warnings: [...new Set(origins.flatMap(({ warnings = [] }) => warnings))],
   };
 }
+
+/** Whether two values of a config are equal, lists by their members. */
+const sameJson = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 
 function checkChosen(saes: readonly Sae[], chosen: readonly ChosenLatent[]): void {
   if (chosen.length === 0)

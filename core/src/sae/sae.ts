@@ -65,6 +65,16 @@ export interface SaeOrigin {
   readonly hook?: string;
   readonly prependBos?: boolean;
   readonly contextSize?: number;
+  /** Whether everything that the model writes to the residual stream had its mean over d taken off when the SAE was trained. */
+  readonly centredWrites?: boolean;
+  /** Tokens whose activations were left out of training: the special ones (true), those with these ids, or none (false). */
+  readonly excludeSpecialTokens?: boolean | readonly number[];
+  /** Positions of a context that it was trained on, as Python's slice(start, stop, step). Absent when it was all of them. */
+  readonly seqposSlice?: readonly (number | null)[];
+  /** The attention head that it reads alone, of a hook that has several. */
+  readonly headIndex?: number;
+  /** The text it was trained on, by its publisher's name. */
+  readonly datasetPath?: string;
   /** Mean number of active latents per token, as stated by file or publisher. */
   readonly statedL0?: number;
   /** Where {@link statedL0} was read. */

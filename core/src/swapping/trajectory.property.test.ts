@@ -12,7 +12,8 @@ import { type ChosenLatent, mergeSaes } from "../sae/merge.ts";
 import type { Normalization, Sae } from "../sae/sae.ts";
 import type { Matrix } from "../tensor/matrix.ts";
 import type { Swap } from "./exchange.ts";
-import { type Trajectory, type TrajectoryBias, trajectory, trajectoryBiases } from "./trajectory.ts";
+import { type Trajectory, trajectory } from "./trajectory.ts";
+import { type TrajectoryBias, trajectoryBiases } from "./trajectory-bias.ts";
 import { measureTrajectory } from "./trajectory-measure.ts";
 
 const d = 5;

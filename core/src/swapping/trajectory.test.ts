@@ -9,7 +9,8 @@ import { normal, seededRandom } from "../linalg/random.ts";
 import type { Normalization, Sae } from "../sae/sae.ts";
 import { zeros } from "../tensor/matrix.ts";
 import type { Swap } from "./exchange.ts";
-import { ROUNDING, trajectory, trajectoryBiases } from "./trajectory.ts";
+import { ROUNDING, trajectory } from "./trajectory.ts";
+import { trajectoryBiases } from "./trajectory-bias.ts";
 import { measureTrajectory } from "./trajectory-measure.ts";
 import { emptyTrajectorySums, mergeTrajectorySums, type TrajectorySums } from "./trajectory-sums.ts";
 

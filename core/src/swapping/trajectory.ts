@@ -1,23 +1,10 @@
 import { DataError, ShapeError } from "../errors.ts";
 import { dot } from "../linalg/dot.ts";
 import { type ReconstructionMetrics, reconstructionMetrics } from "../metrics/reconstruction.ts";
-import type { Sae } from "../sae/sae.ts";
 import { row } from "../tensor/matrix.ts";
-import { movesOf, type Swap } from "./exchange.ts";
+import { movesOf } from "./exchange.ts";
+import { donorShare, leaveMoved, type TrajectoryBias, type Walk } from "./trajectory-bias.ts";
 import type { TrajectorySums } from "./trajectory-sums.ts";
-
-/**
- * What the decoder bias does along a trajectory.
- *
- * - `host`: it stays that of the smaller SAE, as published;
- * - `interpolate`: it goes to that of the larger SAE in proportion to the share of all latents of both that have moved;
- * - `refit`: it is the best one at every step, the first row included;
- * - `donor`: it is that of the larger SAE from the first step on.
- */
-export type TrajectoryBias = (typeof trajectoryBiases)[number];
-
-/** Every {@link TrajectoryBias}. */
-export const trajectoryBiases = ["host", "interpolate", "refit", "donor"] as const;
 
 /** The path, one row for the smaller SAE and one more after every step; every column is [steps + 1]. */
 export interface TrajectoryColumns {
@@ -98,11 +85,7 @@ export const ROUNDING = 1e-8;
  * Throws {@link DataError} when no token counted and {@link ShapeError} for sums over other steps.
  */
 export function trajectory(
-  {
-    smaller,
-    larger,
-    steps,
-  }: { readonly smaller: Sae; readonly larger: Sae; readonly steps: readonly Swap[] },
+  { smaller, larger, steps }: Walk,
   sums: TrajectorySums,
   {
     bias = "host",
@@ -151,14 +134,7 @@ export function trajectory(
 }
 
 /** Squared error under every rule for the bias, L0 and sizes, in every row. */
-function walkSums(
-  {
-    smaller,
-    larger,
-    steps,
-  }: { readonly smaller: Sae; readonly larger: Sae; readonly steps: readonly Swap[] },
-  sums: TrajectorySums,
-) {
+function walkSums({ smaller, larger, steps }: Walk, sums: TrajectorySums) {
   const rows = steps.length + 1;
   const sse = mapRules(() => new Float64Array(rows));
   const counts = {
@@ -185,8 +161,9 @@ function walkSums(
     const moveBias = (share: number) =>
       hostSse - 2 * share * along + share * share * biasChangeSquared * scaleSquared;
     sse.host[k] = hostSse;
-    sse.interpolate[k] = moveBias((removed + inserted) / allLatents);
-    sse.donor[k] = moveBias(k === 0 ? 0 : 1);
+    const moved = (removed + inserted) / allLatents;
+    sse.interpolate[k] = moveBias(donorShare("interpolate", k, moved));
+    sse.donor[k] = moveBias(donorShare("donor", k, moved));
     // Where every token has scale 0 the bias is written nowhere, and none is better than another.
     sse.refit[k] =
       scaleSquared === 0 ? hostSse : hostSse - dot(scaledResidual, scaledResidual) / scaleSquared;
@@ -201,9 +178,7 @@ function walkSums(
   steps.forEach((step, k) => {
     for (const { of, latent } of movesOf([step])) {
       hostSse += sums.deltaSse[position];
-      const direction = row(decoders[of], latent);
-      const moved = sums.moved[position++];
-      for (let c = 0; c < scaledResidual.length; c++) scaledResidual[c] -= moved * direction[c];
+      leaveMoved(scaledResidual, sums.moved[position++], row(decoders[of], latent));
       const fired = sums[of].firings[latent];
       firings += of === "larger" ? fired : -fired;
     }

@@ -2,6 +2,7 @@ import { FormatError, UnsupportedError } from "../../errors.ts";
 import { describe } from "../../formats/json.ts";
 import type { Normalization, SaeOrigin } from "../sae.ts";
 import type { Config } from "./read-config.ts";
+import { centringKey, type Either, headIndexOf, loadingOf, readingOf } from "./saelens-reading.ts";
 
 /** An architecture of SAELens that can be read. `batchtopk` occurs in training checkpoints alone. */
 export type SaelensArchitecture = "standard" | "topk" | "jumprelu" | "gated" | "batchtopk";
@@ -147,7 +148,7 @@ function normalizationOf(config: Config): Normalization["kind"] {
 
 function originOf(config: Config, metadata: Config, legacy: boolean): Omit<SaeOrigin, "dialect"> {
   // Before release 6 the facts about the model lay beside the rest.
-  const either = <T>(get: (from: Config) => T | undefined): T | undefined => get(metadata) ?? get(config);
+  const either: Either = (get) => get(metadata) ?? get(config);
   const stated = config.text("architecture") ?? "standard";
   const trainedAs = metadata.text("training_architecture") ?? stated;
   const statedL0 = metadata.number("l0");
@@ -157,20 +158,22 @@ function originOf(config: Config, metadata: Config, legacy: boolean): Omit<SaeOr
     hook: either((from) => from.text("hook_name") ?? from.text("hook_point")),
     prependBos: either((from) => from.flag("prepend_bos")) ?? (legacy ? true : undefined),
     contextSize: either((from) => from.count("context_size")),
+    ...readingOf(either),
     statedL0,
     statedL0Source: statedL0 === undefined ? undefined : config.name,
     warnings: warningsOf(either),
   });
 }
 
-function warningsOf(either: <T>(get: (from: Config) => T | undefined) => T | undefined): string[] {
+function warningsOf(either: Either): string[] {
   const warnings: string[] = [];
-  const head = either((from) => from.number("hook_head_index") ?? from.number("hook_point_head_index"));
+  const head = headIndexOf(either);
   if (head !== undefined) warnings.push(`It reads head ${head} of its hook alone.`);
-  const kwargs = either((from) => from.raw("model_from_pretrained_kwargs"));
-  if (typeof kwargs === "object" && kwargs !== null && Object.keys(kwargs).length > 0)
+  const loading = loadingOf(either) ?? {};
+  // A model with no writes centred is the model as it is.
+  if (Object.entries(loading).some(([key, value]) => key !== centringKey || value !== false))
     warnings.push(
-      `Its model was loaded with ${JSON.stringify(kwargs).slice(0, 200)}; activations of a model loaded otherwise differ.`,
+      `Its model was loaded with ${JSON.stringify(loading).slice(0, 200)}; activations of a model loaded otherwise differ.`,
     );
   // What our own writer put there; of strangers' files not too much.
   const stated = either((from) => from.raw("warnings"));
@@ -181,7 +184,7 @@ function warningsOf(either: <T>(get: (from: Config) => T | undefined) => T | und
         .slice(0, 20)
         .map((text) => text.slice(0, 500)),
     );
-  return warnings;
+  return [...new Set(warnings)];
 }
 
 type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };

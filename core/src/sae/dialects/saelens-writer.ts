@@ -109,12 +109,19 @@ function normalizationOf({ normalization, origin }: Sae): string {
 
 function metadataOf({ activation, origin }: Sae): object {
   const { modelName, hook, prependBos, contextSize, architecture, warnings = [] } = origin;
+  const { centredWrites, excludeSpecialTokens, seqposSlice, headIndex, datasetPath } = origin;
   return {
     sae_lens_version: release,
     model_name: modelName,
     hook_name: hook,
     prepend_bos: prependBos,
     context_size: contextSize,
+    model_from_pretrained_kwargs:
+      centredWrites === undefined ? undefined : { center_writing_weights: centredWrites },
+    exclude_special_tokens: excludeSpecialTokens,
+    seqpos_slice: seqposSlice,
+    hook_head_index: headIndex,
+    dataset_path: datasetPath,
     training_architecture: activation.kind === "batchtopk" ? (architecture ?? "batchtopk") : undefined,
     written_by: "saestitch",
     warnings: warnings.length > 0 ? warnings : undefined,

@@ -115,17 +115,22 @@ describe("the saelens writer", () => {
       hook: "blocks.3.attn.hook_z",
       prependBos: false,
       contextSize: 128,
+      centredWrites: true,
+      excludeSpecialTokens: [0, 5],
+      seqposSlice: [1, null],
+      headIndex: 2,
+      datasetPath: "some/text",
       warnings: ["Its model was centred."],
     };
     const read = await readBack(saelens, { ...drawSae(jumprelu), origin });
+    const ofReading = [expect.stringContaining("head 2"), expect.stringContaining("center_writing_weights")];
     expect(read.origin).toMatchObject({
+      ...origin,
       dialect: "saelens",
-      modelName: "gpt2",
-      hook: "blocks.3.attn.hook_z",
-      prependBos: false,
-      contextSize: 128,
-      warnings: ["Its model was centred."],
+      warnings: [...ofReading, "Its model was centred."],
     });
+    const again = await readBack(saelens, read);
+    expect(again.origin.warnings).toEqual(read.origin.warnings);
     const config = await jsonOf(saelens, { ...drawSae(jumprelu), origin }, "cfg.json");
     expect(config.reshape_activations).toBe("hook_z");
     expect(config.metadata.warnings).toEqual(origin.warnings);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { editDistance, nearestName } from "./suggest.ts";
+import { editDistance, nearestName, nearestNames } from "./nearest-name.ts";
 
 test("editDistance() counts insertions, deletions, substitutions and swaps", () => {
   expect(editDistance("label", "label")).toBe(0);
@@ -24,4 +24,14 @@ test("nearestName() knows near names and beginnings, and says nothing of far one
   expect(nearestName("insp", names)).toBe("inspect");
   expect(nearestName("quux", names)).toBeUndefined();
   expect(nearestName("", names)).toBeUndefined();
+});
+
+test("nearestNames() lists the nearest first, and no more than asked for", () => {
+  const names = ["hook_resid_mid", "hook_resid_pre", "hook_mlp_out", "hook_resid_post"];
+  expect(nearestNames("hook_resid_pst", names, 2)).toEqual(["hook_resid_post", "hook_resid_pre"]);
+  expect(nearestNames("hook_resid_pst", names, 9)).toEqual([
+    "hook_resid_post",
+    "hook_resid_pre",
+    "hook_resid_mid",
+  ]);
 });

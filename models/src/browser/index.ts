@@ -1,0 +1,1 @@
+export { type BrowserModelOptions, openBrowserModel } from "./open-browser-model.ts";

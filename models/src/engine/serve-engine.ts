@@ -1,0 +1,61 @@
+import type { Engine, EngineSession, HostTensor } from "./engine.ts";
+import type { EngineAnswer, EngineCall, EngineRequest, EngineResults } from "./engine-messages.ts";
+
+/** The side of a thread that an engine is served on. */
+export interface EngineServerPort {
+  postMessage(answer: EngineAnswer, transfer: ArrayBuffer[]): void;
+  on(event: "message", listener: (request: EngineRequest) => void): void;
+}
+
+/** Serve an engine on a port: open it, then answer calls one after the other, in the order they come. */
+export function serveEngine(port: EngineServerPort, open: () => Promise<Engine>): void {
+  const sessions = new Map<number, EngineSession>();
+  let nextSession = 1;
+
+  async function answer<Kind extends EngineCall["kind"]>(
+    engine: Engine,
+    call: Extract<EngineCall, { kind: Kind }>,
+  ): Promise<EngineResults[Kind]>;
+  async function answer(engine: Engine, call: EngineCall): Promise<EngineResults[EngineCall["kind"]]> {
+    switch (call.kind) {
+      case "load": {
+        const session = await engine.load(call.graph);
+        sessions.set(nextSession, session);
+        return { session: nextSession++, inputs: session.inputs, outputs: session.outputs };
+      }
+      case "run":
+        return sessions.get(call.session)!.run(call.feeds, call.wanted);
+      case "release":
+        await engine.release(call.tensors);
+        return undefined;
+      case "close-session":
+        await sessions.get(call.session)?.close();
+        sessions.delete(call.session);
+        return undefined;
+      default:
+        return call satisfies never;
+    }
+  }
+
+  const opening = open();
+  let queue: Promise<unknown> = reply(0, async () => (await opening).name);
+  port.on("message", ({ id, call }) => {
+    queue = queue.then(() => reply(id, async () => answer(await opening, call)));
+  });
+
+  async function reply(id: number, work: () => Promise<unknown>): Promise<void> {
+    try {
+      const result = await work();
+      port.postMessage({ id, result }, buffersOf(result));
+    } catch (error) {
+      const { name, message } = error instanceof Error ? error : new Error(String(error));
+      port.postMessage({ id, error: { name, message } }, []);
+    }
+  }
+}
+
+/** The memory of fetched tensors, which is handed over instead of copied. */
+function buffersOf(result: unknown): ArrayBuffer[] {
+  const fetched = (result as Partial<EngineResults["run"]> | undefined)?.fetched ?? {};
+  return Object.values(fetched).map(({ data }: HostTensor) => data.buffer as ArrayBuffer);
+}
