@@ -5,8 +5,10 @@ import { describe, expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** Folders of `core/src` from the ground up; a folder imports only folders of lower rows, and itself. */
-const coreLayers: readonly (readonly string[])[] = [
+/** Folders of a package's `src` from the ground up; a folder imports only folders of lower rows, and itself. */
+type Layers = readonly (readonly string[])[];
+
+const coreLayers: Layers = [
   ["errors.ts", "nearest-name.ts"],
   ["tensor"],
   ["linalg", "formats"],
@@ -19,19 +21,39 @@ const coreLayers: readonly (readonly string[])[] = [
   ["node"],
 ];
 
+const modelsLayers: Layers = [
+  ["onnx", "engine", "tokens", "text", "processing.ts"],
+  ["model.ts"],
+  ["hooks"],
+  ["language-model", "capture", "loss", "examples"],
+  ["index.ts"],
+  ["node", "browser"],
+];
+
 /** What each package may import of this project. */
 const packages: Readonly<Record<string, readonly string[]>> = {
   core: ["@saestitch/kernels"],
-  models: ["@saestitch/core", "@saestitch/core/node", "@saestitch/models/node/engine-worker"],
+  models: ["@saestitch/core", "@saestitch/core/node"],
   cli: ["@saestitch/core", "@saestitch/core/node", "@saestitch/models", "@saestitch/models/node"],
 };
 
-/** Packages that `core` may use, each where only it is needed. */
-const coreDependencies: Readonly<Record<string, readonly string[]>> = {
-  "@zip.js/zip.js": ["formats"],
-  "@huggingface/hub": ["node"],
-  "@saestitch/kernels": ["node"],
-  webgpu: ["node"],
+/** Packages of others that a package of layers may use, each where only it is needed. */
+const dependencies: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  core: {
+    "@zip.js/zip.js": ["formats"],
+    "@huggingface/hub": ["node"],
+    "@saestitch/kernels": ["node"],
+    webgpu: ["node"],
+  },
+  models: {
+    "@huggingface/tokenizers": ["tokens"],
+    hyparquet: ["text"],
+    "hyparquet-compressors": ["text"],
+    "onnxruntime-common": ["engine"],
+    "onnxruntime-node": ["node"],
+    "onnxruntime-web": ["browser"],
+    pbf: ["onnx"],
+  },
 };
 
 interface Import {
@@ -57,10 +79,14 @@ function importsOf(packageName: string): Import[] {
 }
 
 const topFolder = (path: string) => path.split("/")[0];
-const layerOf = (path: string) => coreLayers.findIndex((row) => row.includes(topFolder(path)));
+const packageOf = (specifier: string) => specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
 
-describe("core", () => {
-  const imports = importsOf("core");
+describe.each([
+  ["core", coreLayers],
+  ["models", modelsLayers],
+])("%s", (name, layers) => {
+  const imports = importsOf(name);
+  const layerOf = (path: string) => layers.findIndex((row) => row.includes(topFolder(path)));
 
   test("has no folder outside the layers", () => {
     expect(
@@ -71,18 +97,20 @@ describe("core", () => {
   test("imports one way: a folder uses only the layers below it", () => {
     const inward = imports.filter(({ specifier }) => specifier.startsWith("."));
     expect(inward.length).toBeGreaterThan(50);
+    const source = join(root, name, "src");
     const upward = inward.filter(({ from, specifier }) => {
-      const target = relative(join(root, "core/src"), resolve(root, "core/src", dirname(from), specifier));
+      const target = relative(source, resolve(source, dirname(from), specifier));
       return topFolder(target) !== topFolder(from) && layerOf(target) >= layerOf(from);
     });
     expect(upward).toEqual([]);
   });
 
-  test("uses Node only in its node folder, and other packages only where they are needed", () => {
+  test("uses Node only in its node folder, and packages of others only where they are needed", () => {
     const outward = imports.filter(({ specifier }) => !specifier.startsWith("."));
     const misplaced = outward.filter(({ from, specifier }) => {
       if (specifier.startsWith("node:")) return topFolder(from) !== "node";
-      return !coreDependencies[specifier]?.includes(topFolder(from));
+      if (packages[name].includes(specifier) && !(packageOf(specifier) in dependencies[name])) return false;
+      return !dependencies[name][packageOf(specifier)]?.includes(topFolder(from));
     });
     expect(misplaced).toEqual([]);
   });
@@ -98,8 +126,6 @@ describe("packages", () => {
     "%s declares every package it imports, and uses every one it declares",
     (name) => {
       const manifest = JSON.parse(readFileSync(join(root, name, "package.json"), "utf8"));
-      const packageOf = (specifier: string) =>
-        specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
       const used = new Set(
         importsOf(name)
           .map(({ specifier }) => specifier)

@@ -30,9 +30,10 @@ test("the README's code runs as it stands, on files of one's own", async () => {
   }
 });
 
-test("the README's tree names every folder of core, and no other", () => {
-  const named = [...readme.matchAll(/^ {2}src\/([\w-]+)\//gm)].map(([, folder]) => folder);
-  const folders = readdirSync(join(root, "core/src"), { withFileTypes: true }).filter((entry) =>
+test.each(["core", "models"])("the README's tree names every folder of %s, and no other", (name) => {
+  const tree = readme.match(new RegExp(`^${name}/ [^\\n]*\\n((?: {2}src/[^\\n]*\\n)*)`, "m"))?.[1] ?? "";
+  const named = [...tree.matchAll(/^ {2}src\/([\w-]+)\//gm)].map(([, folder]) => folder);
+  const folders = readdirSync(join(root, name, "src"), { withFileTypes: true }).filter((entry) =>
     entry.isDirectory(),
   );
   expect(named.sort()).toEqual(folders.map(({ name }) => name).sort());

@@ -12,7 +12,7 @@ export const captureOptions = {
     "N",
     2,
     undefined,
-    "Tokens that the model reads at once (default what the SAE was trained on, else 128)",
+    "Tokens that the model reads at once (default what the SAE was trained on, else 128, or fewer where the model takes no more)",
   ),
   bos: choice(
     ["auto", "yes", "no"],

@@ -26,7 +26,7 @@ export function readingFor(
   const yesOrNo = { auto: undefined, yes: true, no: false };
   const reading = readingOf(
     saes.map(({ sae }) => sae.origin),
-    { normalization: model.normalization, hasBos: tokenizer.bos !== undefined },
+    { normalization: model.normalization, hasBos: tokenizer.bos !== undefined, longestContext },
     {
       hook: options.hook,
       context: options.context,

@@ -39,6 +39,8 @@ test("readingOf() chooses by default what no file says, and says so", () => {
   expect(reading.remarks).toContain("Beginning of windows: BOS, by default.");
   expect(reading.remarks.at(-1)).toMatch(/taken as they are: saes\/768 does not say whether/);
   expect(readingOf([origin()], { ...gpt2, hasBos: false }).bos).toBe(false);
+  expect(readingOf([origin()], { ...gpt2, longestContext: 64 }).context).toBe(64);
+  expect(readingOf([origin({ contextSize: 256 })], { ...gpt2, longestContext: 64 }).context).toBe(256);
 });
 
 test("readingOf() without an SAE takes what is given, and names the hook as missing", () => {

@@ -20,6 +20,8 @@ export interface ReadingFacts {
   readonly normalization: ModelNormalization;
   /** Whether the tokenizer has a BOS. */
   readonly hasBos: boolean;
+  /** Tokens that the model can read at once, where that is known. */
+  readonly longestContext?: number | undefined;
 }
 
 /** What the user says, which counts before what files say. */
@@ -39,7 +41,7 @@ const defaultContext = 128;
  */
 export function readingOf(
   origins: readonly SaeOrigin[],
-  { normalization, hasBos }: ReadingFacts,
+  { normalization, hasBos, longestContext = defaultContext }: ReadingFacts,
   given: GivenReading = {},
 ): SaeReading {
   const remarks: string[] = [];
@@ -58,7 +60,7 @@ export function readingOf(
     given: given.context,
     said: statementsOf(origins, ({ contextSize }) => contextSize),
     describe: (tokens) => `${tokens} tokens`,
-    otherwise: defaultContext,
+    otherwise: Math.min(defaultContext, longestContext),
     remarks,
   });
   const bos = settle<boolean>("beginning of windows", {

@@ -1,5 +1,4 @@
 import { UnsupportedError } from "@saestitch/core";
-import type { Model } from "../model.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** Share of a model's vocabulary that a tokenizer of its own fills; models are padded by some hundred ids that stand for nothing. */
@@ -12,7 +11,7 @@ const usualShare = 0.9;
  */
 export function checkVocabulary(
   { location, vocabulary, special }: Pick<Tokenizer, "location" | "vocabulary" | "special">,
-  model: Pick<Model, "location" | "vocabulary">,
+  model: { readonly location: string; readonly vocabulary?: number },
 ): string | undefined {
   if (model.vocabulary === undefined)
     return `${model.location} does not tell how many tokens it knows: whether ${location} is its tokenizer was not checked.`;
