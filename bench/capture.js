@@ -132,7 +132,7 @@ async function writeWindows(/** @type {string} */ folder, /** @type {string} */ 
   const windows = [];
   for await (const { tokenIds } of windowsOf(text, tokens)) windows.push(tokenIds);
   const all = new Int32Array(windows.length * context);
-  windows.forEach((ids, i) => all.set(ids, i * context));
+  for (const [i, ids] of windows.entries()) all.set(ids, i * context);
   writeFileSync(join(folder, "windows.i32"), all);
   writeFileSync(join(folder, "windows.json"), JSON.stringify([windows.length, context]));
 }
