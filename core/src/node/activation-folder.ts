@@ -5,6 +5,7 @@ import { arrowCacheFiles, openArrowCache } from "../activations/arrow-cache.ts";
 import { openShards } from "../activations/shards.ts";
 import { FormatError } from "../errors.ts";
 import { FilePool } from "./file-pool.ts";
+import { tryToOpen } from "./try-to-open.ts";
 
 /** Activations on disk, open until closed. */
 export interface OpenActivations extends ActivationSource {
@@ -51,7 +52,7 @@ interface FoundFiles {
 }
 
 async function findFiles(path: string): Promise<FoundFiles> {
-  const found = await attempt(path, () => stat(path));
+  const found = await tryToOpen(path, () => stat(path));
   if (found.isDirectory()) return await findInFolder(path);
   const kind = endings.find((ending) => path.endsWith(ending));
   if (kind === undefined) throw new FormatError(`Cannot read ${path} as activations: ${wanted}`);
@@ -72,14 +73,14 @@ async function findFiles(path: string): Promise<FoundFiles> {
 }
 
 async function findInFolder(path: string): Promise<FoundFiles> {
-  const entries = await attempt(path, () => readdir(path, { withFileTypes: true }));
+  const entries = await tryToOpen(path, () => readdir(path, { withFileTypes: true }));
   const names = entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
   if (names.includes("cfg.json")) {
     throw new FormatError(`${path} holds a sparse autoencoder (it has cfg.json), not activations: ${wanted}`);
   }
   if (names.includes("state.json")) {
     const state = join(path, "state.json");
-    const bytes = await attempt(state, () => readFile(state));
+    const bytes = await tryToOpen(state, () => readFile(state));
     return { kind: ".arrow", files: arrowCacheFiles(bytes, state).map((name) => join(path, name)) };
   }
   const kinds = endings.filter((ending) => names.some((name) => name.endsWith(ending)));
@@ -98,13 +99,3 @@ async function findInFolder(path: string): Promise<FoundFiles> {
 
 /** `shard-2` before `shard-10`. */
 const naturalOrder = new Intl.Collator("en", { numeric: true });
-
-async function attempt<T>(path: string, action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const reason = code === "ENOENT" ? "there is no such file or folder" : message;
-    throw new FormatError(`Cannot open ${path}: ${reason}`, { cause });
-  }
-}

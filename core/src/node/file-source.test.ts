@@ -58,7 +58,7 @@ test("openFile() tells when the file was cut after it was opened", async () => {
 test("openFile() names a missing file and keeps the cause", async () => {
   const error: Error = await openFile(join(folder, "absent")).catch((e) => e);
   expect(error).toBeInstanceOf(FormatError);
-  expect(error.message).toBe(`Cannot open ${join(folder, "absent")}: there is no such file`);
+  expect(error.message).toBe(`Cannot open ${join(folder, "absent")}: there is no such file or folder`);
   expect(error.cause).toMatchObject({ code: "ENOENT" });
 });
 

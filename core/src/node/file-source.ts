@@ -2,6 +2,7 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import { FormatError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { checkRange } from "../formats/bytes-source.ts";
+import { tryToOpen } from "./try-to-open.ts";
 
 /** The most bytes that one call to the operating system is asked for; it refuses 2 GiB and more. */
 const largestRead = 2 ** 30;
@@ -18,9 +19,9 @@ export interface FileSource extends ByteSource {
  */
 export async function openFile(path: string): Promise<FileSource> {
   // Asked before opening, which would wait forever on a named pipe.
-  const isFile = (await attempt(path, () => stat(path))).isFile();
+  const isFile = (await tryToOpen(path, () => stat(path))).isFile();
   if (!isFile) throw new FormatError(`Cannot open ${path}: expected a file, and it is a folder or a device`);
-  const handle = await attempt(path, () => open(path, "r"));
+  const handle = await tryToOpen(path, () => open(path, "r"));
   const byteLength = (await handle.stat()).size;
   return {
     name: path,
@@ -47,15 +48,5 @@ async function fill(handle: FileHandle, bytes: Uint8Array, start: number, path: 
       );
     }
     filled += bytesRead;
-  }
-}
-
-async function attempt<T>(path: string, action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const reason = code === "ENOENT" ? "there is no such file" : message;
-    throw new FormatError(`Cannot open ${path}: ${reason}`, { cause });
   }
 }

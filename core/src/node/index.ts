@@ -15,5 +15,6 @@ export {
 } from "./open-kernels.ts";
 export { openSaeFiles, readSae } from "./read-sae.ts";
 export { openSaeFolder, type SaeFolder } from "./sae-folder.ts";
+export { tryToOpen } from "./try-to-open.ts";
 export { openWebGpuDevice } from "./webgpu.ts";
 export { writeAtomically } from "./write-atomically.ts";

@@ -1,12 +1,12 @@
 import { readdir, realpath } from "node:fs/promises";
 import { dirname, join, posix } from "node:path";
-import { FormatError } from "@saestitch/core";
 import {
   formatHubAddress,
   HubNotFoundError,
   type HubOptions,
   openHubFolder,
   parseHubAddress,
+  tryToOpen,
 } from "@saestitch/core/node";
 
 /** A folder with files of a model, on disk or on the hub. */
@@ -25,12 +25,9 @@ export interface ModelFolder {
   above(): Promise<ModelFolder | undefined>;
 }
 
-/** Open a folder on disk. Rejects with {@link FormatError} when there is none. */
+/** Open a folder on disk. Rejects with FormatError when there is none. */
 export async function openLocalFolder(path: string): Promise<ModelFolder> {
-  const entries = await readdir(path, { withFileTypes: true }).catch((cause) => {
-    const reason = cause.code === "ENOENT" ? "there is no such folder" : cause.message;
-    throw new FormatError(`Cannot open the model ${path}: ${reason}`, { cause });
-  });
+  const entries = await tryToOpen(path, () => readdir(path, { withFileTypes: true }));
   return {
     location: path,
     names: entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name),

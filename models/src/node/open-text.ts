@@ -1,7 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { describeNames, FormatError, UnsupportedError } from "@saestitch/core";
-import { type HubOptions, type HubProgress, openFile } from "@saestitch/core/node";
+import { type HubOptions, type HubProgress, openFile, tryToOpen } from "@saestitch/core/node";
 import { type TextOptions, textOfFiles } from "../text/text-files.ts";
 import { textKind, wantedText } from "../text/text-kind.ts";
 import { naturalOrder, type ShardOptions } from "../text/text-shards.ts";
@@ -42,9 +42,9 @@ export async function openText(
 }
 
 async function findFiles(path: string): Promise<readonly string[]> {
-  const found = await attempt(path, () => stat(path));
+  const found = await tryToOpen(path, () => stat(path));
   if (!found.isDirectory()) return [path];
-  const entries = await attempt(path, () => readdir(path, { withFileTypes: true }));
+  const entries = await tryToOpen(path, () => readdir(path, { withFileTypes: true }));
   const names = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
   const texts = names.filter((name) => textKind(name) !== undefined).sort(naturalOrder.compare);
   const endings = new Set(texts.map((name) => textKind(name)?.ending));
@@ -54,14 +54,4 @@ async function findFiles(path: string): Promise<readonly string[]> {
   throw new FormatError(
     `${path} holds ${held}: ${wantedText}, found ${describeNames(seen.sort(naturalOrder.compare))}`,
   );
-}
-
-async function attempt<T>(path: string, action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const reason = code === "ENOENT" ? "there is no such file or folder" : message;
-    throw new FormatError(`Cannot open ${path}: ${reason}`, { cause });
-  }
 }
