@@ -8,6 +8,7 @@ import type {
   KeptTensor,
   TensorInfo,
   TensorType,
+  WantedOutputs,
 } from "./engine.ts";
 
 /** What is needed of ONNX Runtime; its packages for Node and for browsers have it alike. */
@@ -25,7 +26,20 @@ export function createOrtEngine(
   { name, options = {} }: { readonly name: string; readonly options?: InferenceSession.SessionOptions },
 ): Engine {
   const keptTensors = new Map<number, Tensor>();
+  const sessions = new Set<InferenceSession>();
   let nextKept = 1;
+  let isClosed = false;
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** One thing after the other: not every build of ONNX Runtime can be asked for a second run during the first. */
+  function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = last.then(() => {
+      if (isClosed) throw new Error(`Cannot run anything on ${name}: it was closed`);
+      return work();
+    });
+    last = result.catch(() => {});
+    return result;
+  }
 
   function keep(tensor: Tensor): KeptTensor {
     const kept = nextKept++;
@@ -39,41 +53,71 @@ export function createOrtEngine(
     return kept;
   }
 
+  async function closeSession(session: InferenceSession): Promise<void> {
+    if (sessions.delete(session)) await session.release();
+  }
+  async function run(
+    session: InferenceSession,
+    feeds: Parameters<EngineSession["run"]>[0],
+    { fetch = [], keep: kept = [] }: WantedOutputs,
+  ): ReturnType<EngineSession["run"]> {
+    if (!sessions.has(session)) throw new Error("Cannot run a graph that was closed");
+    const fed = Object.fromEntries(Object.entries(feeds).map(([key, tensor]) => [key, feed(tensor)]));
+    const results = await runSession(session, fed, [...new Set([...fetch, ...kept])]);
+    return {
+      fetched: Object.fromEntries(
+        fetch.map((key) => {
+          const tensor = hostTensor(results[key]);
+          // Fetched memory may be handed to another thread, which would take it from the tensor that is kept.
+          return [key, kept.includes(key) ? { ...tensor, data: tensor.data.slice() } : tensor];
+        }),
+      ),
+      kept: Object.fromEntries(kept.map((key) => [key, keep(results[key])])),
+    };
+  }
+
   return {
     name,
-    async load(graph): Promise<EngineSession> {
-      const session = await createSession(runtime, graph, options);
-      return {
-        inputs: session.inputMetadata.map(tensorInfo),
-        outputs: session.outputMetadata.map(tensorInfo),
-        async run(feeds, { fetch = [], keep: kept = [] }) {
-          const fed = Object.fromEntries(Object.entries(feeds).map(([key, tensor]) => [key, feed(tensor)]));
-          const results = await session.run(fed, [...new Set([...fetch, ...kept])]);
-          return {
-            fetched: Object.fromEntries(
-              fetch.map((key) => {
-                const tensor = hostTensor(results[key]);
-                // Fetched memory may be handed to another thread, which would take it from the tensor that is kept.
-                return [key, kept.includes(key) ? { ...tensor, data: tensor.data.slice() } : tensor];
-              }),
-            ),
-            kept: Object.fromEntries(kept.map((key) => [key, keep(results[key])])),
-          };
-        },
-        close: () => session.release(),
-      };
-    },
-    async release(tensors) {
-      for (const { kept } of tensors) {
-        keptTensors.get(kept)?.dispose();
-        keptTensors.delete(kept);
-      }
-    },
+    load: (graph) =>
+      inTurn(async (): Promise<EngineSession> => {
+        const session = await createSession(runtime, graph, options);
+        sessions.add(session);
+        return {
+          inputs: session.inputMetadata.map(tensorInfo),
+          outputs: session.outputMetadata.map(tensorInfo),
+          run: (feeds, wanted) => inTurn(() => run(session, feeds, wanted)),
+          close: () => inTurn(() => closeSession(session)),
+        };
+      }),
+    release: (tensors) =>
+      inTurn(async () => {
+        for (const { kept } of tensors) {
+          keptTensors.get(kept)?.dispose();
+          keptTensors.delete(kept);
+        }
+      }),
     async close() {
-      for (const tensor of keptTensors.values()) tensor.dispose();
-      keptTensors.clear();
+      if (isClosed) return;
+      await inTurn(async () => {
+        isClosed = true;
+        for (const tensor of keptTensors.values()) tensor.dispose();
+        keptTensors.clear();
+        for (const session of sessions) await closeSession(session);
+      });
     },
   };
+}
+
+async function runSession(
+  session: InferenceSession,
+  feeds: Record<string, Tensor>,
+  wanted: readonly string[],
+): Promise<InferenceSession.OnnxValueMapType> {
+  try {
+    return await session.run(feeds, wanted);
+  } catch (cause) {
+    throw new FormatError(`ONNX Runtime cannot run the graph: ${messageOf(cause)}`, { cause });
+  }
 }
 
 async function createSession(
@@ -83,8 +127,8 @@ async function createSession(
 ): Promise<InferenceSession> {
   try {
     return await InferenceSession.create(bytes, {
-      // ONNX Runtime's warnings are about graphs that it optimises, which a user of the model can do nothing about.
-      logSeverityLevel: 3,
+      // Fatal errors alone: every other is thrown too, and warnings are about graphs that ONNX Runtime optimises.
+      logSeverityLevel: 4,
       ...options,
       ...(externalData && { externalData }),
       ...(folder !== undefined && {
@@ -113,5 +157,5 @@ function hostTensor({ type, dims, data }: Tensor): HostTensor {
 }
 
 function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+  return (cause instanceof Error ? cause.message : String(cause)).trim();
 }

@@ -7,7 +7,7 @@ export interface EngineServerPort {
   on(event: "message", listener: (request: EngineRequest) => void): void;
 }
 
-/** Serve an engine on a port: open it, then answer calls one after the other, in the order they come. */
+/** Serve an engine on a port: open it, then hand it the calls in the order they come, and answer each. */
 export function serveEngine(port: EngineServerPort, open: () => Promise<Engine>): void {
   const sessions = new Map<number, EngineSession>();
   let nextSession = 1;
@@ -24,13 +24,12 @@ export function serveEngine(port: EngineServerPort, open: () => Promise<Engine>)
         return { session: nextSession++, inputs: session.inputs, outputs: session.outputs };
       }
       case "run":
-        return sessions.get(call.session)!.run(call.feeds, call.wanted);
+        return sessionOf(call.session).run(call.feeds, call.wanted);
       case "release":
         await engine.release(call.tensors);
         return undefined;
       case "close-session":
-        await sessions.get(call.session)?.close();
-        sessions.delete(call.session);
+        await sessionOf(call.session).close();
         return undefined;
       default:
         return call satisfies never;
