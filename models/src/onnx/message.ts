@@ -90,30 +90,10 @@ export class Field {
 
   /** Append the integers of a repeated field, packed or not. */
   integers(into: number[]): void {
-    this.#repeated(integerType, () => into.push(readInteger(this.#reader, this.#label, true)));
-  }
-
-  /** Append the float32 values of a repeated field, packed or not. */
-  floats(into: number[]): void {
-    this.#repeated(fourBytesType, () => into.push(this.#reader.readFloat()));
-  }
-
-  /** Append the float64 values of a repeated field, packed or not. */
-  doubles(into: number[]): void {
-    this.#repeated(eightBytesType, () => into.push(this.#reader.readDouble()));
-  }
-
-  #repeated(wireType: number, readNext: () => void): void {
-    const { wireType: written, start, length } = this.#header;
-    if (written !== bytesType) this.#expect(wireType);
-    const width = wireType === eightBytesType ? 8 : wireType === fourBytesType ? 4 : 1;
-    if (length % width !== 0) {
-      throw new FormatError(
-        `${this.#label} packs ${length} bytes into field ${this.number}, expected a multiple of ${width}`,
-      );
-    }
+    const { wireType, start } = this.#header;
+    if (wireType !== bytesType) this.#expect(integerType);
     this.#reader.pos = start;
-    while (this.#reader.pos < this.end) readNext();
+    while (this.#reader.pos < this.end) into.push(readInteger(this.#reader, this.#label, true));
     if (this.#reader.pos > this.end)
       throw new FormatError(`${this.#label} ends field ${this.number} within a number: it is damaged`);
   }
