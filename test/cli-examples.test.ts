@@ -214,7 +214,7 @@ describe("examples", () => {
         2,
         "--tokenizer does not go with --text",
       ],
-      [[at("sae"), "--latent", "1"], 2, "needs activations"],
+      [[at("sae"), "--latent", "1"], 2, "--activations PATH is missing"],
       [[at("sae"), ...recorded()], 2, "--latent N,… is missing"],
       [[at("narrow"), "--latent", "1", ...recorded()], 1, "of width 16"],
       [

@@ -103,7 +103,7 @@ describe("hooks", () => {
     for (const [words, exit, complaint] of [
       [[join(folder, "cut.onnx")], 1, "cut.onnx"],
       [[join(folder, "text.onnx")], 1, "text.onnx"],
-      [[join(folder, "nowhere")], 1, "there is no such folder"],
+      [[join(folder, "nowhere")], 1, "there is no such file or folder"],
       [[folder], 1, "Cannot tell which graph"],
       [[modelAt("gpt2-optimum"), "--device", "tpu"], 2, "--device must be cpu, webgpu or cuda"],
       [[], 2, "<model> is missing"],

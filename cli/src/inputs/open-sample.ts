@@ -7,7 +7,7 @@ import { openModelSample } from "./open-model-sample.ts";
 import type { HashedFile, SaeInput, SampleRecord } from "./provenance.ts";
 import { type Exclusion, requireSample, type SampleOptions } from "./sample-options.ts";
 import type { Surroundings } from "./surroundings.ts";
-import { verifyRecordedCapture } from "./verify-recorded-capture.ts";
+import { checkShardHashes, verifyRecordedCapture } from "./verify-recorded-capture.ts";
 
 /** An open sample of activations, the tokens to leave out marked. */
 export interface Sample extends SampleRecord {
@@ -43,14 +43,18 @@ async function openRecordedSample(
   const { column, tokens = Number.POSITIVE_INFINITY } = options;
   const opened = await openActivations(path, column === undefined ? {} : { column });
   try {
-    await verifyRecordedCapture(path, opened, options, surroundings);
+    const capture = await verifyRecordedCapture(path, opened, options, surroundings);
     const excludedTokens = await tokensToExclude(opened, options["exclude-tokens"]);
     return {
       location: opened.location,
       rows: Math.min(tokens, opened.rows),
       excludedTokens,
       source: excludeTokens(opened, excludedTokens),
-      hashFiles: (startProgress) => hashFiles(opened.files, startProgress),
+      async hashFiles(startProgress) {
+        const files = await hashFiles(opened.files, startProgress);
+        if (capture !== undefined) checkShardHashes(files, capture);
+        return files;
+      },
       close: () => opened.close(),
     };
   } catch (error) {

@@ -35,7 +35,7 @@ const busy = new Set([408, 429, 500, 502, 503, 504]);
  */
 export async function request(url: string, init: RequestInit, connection: HubConnection): Promise<Response> {
   const { endpoint, token, offline } = connection;
-  if (offline) throw new HubUnreachableError(`Cannot ask ${endpoint}: HF_HUB_OFFLINE is set`);
+  if (offline) throw new HubUnreachableError(`Cannot ask for ${url}: HF_HUB_OFFLINE is set`);
   const headers = new Headers(init.headers);
   if (token !== undefined && new URL(url).origin === new URL(endpoint).origin) {
     headers.set("Authorization", `Bearer ${token}`);

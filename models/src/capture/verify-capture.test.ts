@@ -104,3 +104,15 @@ test("verifyCaptureWithModel() refuses what differs by more than its tolerance",
   const { largest } = await verifyCaptureWithModel(other, manifest, { tolerance: 0.003 });
   expect(largest).toBeCloseTo(0.002, 5);
 });
+
+test("verifyCaptureWithModel() refuses a model that does not have the tokens", async () => {
+  const { manifest } = await capture();
+  const largest = Math.max(...manifest.checksum.windows.flat());
+  const knowing = (vocabulary: number) => ({ ...modelOf({ d: 8 }), vocabulary });
+  await verifyCaptureWithModel(knowing(largest + 1), manifest);
+  await expect(verifyCaptureWithModel(knowing(largest), manifest)).rejects.toThrow(
+    new DataError(
+      `a plain model is not what was captured from: it tells ${largest} tokens apart, and token ${largest} was read`,
+    ),
+  );
+});

@@ -40,15 +40,21 @@ export async function verifyCapture(
 
 /**
  * Run a model on the first tokens of a capture and compare what it gives. Rejects with {@link DataError} naming the first row that differs by more
- * than `tolerance` of its norm, and with UnsupportedError where the model has no such hook.
+ * than `tolerance` of its norm, or a token that the model does not have; and with UnsupportedError where the model has no such hook.
  *
  * One engine repeats itself to about 1e-6; other engines and devices differ by some 1e-4; another model, place or processing by about 1.
  */
 export async function verifyCaptureWithModel(
-  model: Pick<Model, "activations" | "findHook" | "location">,
+  model: Pick<Model, "activations" | "findHook" | "location" | "vocabulary">,
   { tensor, hook: name, processing, checksum }: VerifiableCapture,
   { tolerance = 1e-3 }: { readonly tolerance?: number } = {},
 ): Promise<ChecksumAgreement> {
+  const { location, vocabulary = Number.POSITIVE_INFINITY } = model;
+  const unknown = checksum.windows.flat().find((token) => token >= vocabulary);
+  if (unknown !== undefined)
+    throw new DataError(
+      `${location} is not what was captured from: it tells ${vocabulary} tokens apart, and token ${unknown} was read`,
+    );
   const hook = await model.findHook(name ?? tensor);
   const first = firstRows(checksum.norms.length, hook.d);
   const windows = checksum.windows.map(windowOf);
@@ -56,7 +62,7 @@ export async function verifyCaptureWithModel(
     first.add(activations);
   return compareChecksum(first.rows, checksum, {
     tolerance,
-    name: `${hook.name ?? hook.tensor} of ${model.location}`,
+    name: `${hook.name ?? hook.tensor} of ${location}`,
   });
 }
 

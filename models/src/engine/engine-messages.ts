@@ -10,7 +10,8 @@ export type EngineCall =
       readonly wanted: WantedOutputs;
     }
   | { readonly kind: "release"; readonly tensors: readonly KeptTensor[] }
-  | { readonly kind: "close-session"; readonly session: number };
+  | { readonly kind: "close-session"; readonly session: number }
+  | { readonly kind: "close" };
 
 /** A call on its way. */
 export interface EngineRequest {
@@ -31,6 +32,7 @@ export interface EngineResults {
   };
   release: undefined;
   "close-session": undefined;
+  close: undefined;
 }
 
 /** The answer to a call; the first answer of a thread, with id 0, says that its engine is open, and what it is called. */

@@ -17,17 +17,28 @@ export interface OnnxRuntime {
   readonly Tensor: typeof Tensor;
 }
 
-/**
- * ONNX Runtime as an engine, in this thread: a run blocks it. `name` is what {@link Engine.name} says; `options` are those of ONNX Runtime's
- * sessions, for instance which execution providers to use.
- */
+/** Does some work, with something before and after. */
+export type Around = <Result>(work: () => Promise<Result>) => Promise<Result>;
+
+/** How ONNX Runtime is used. */
+export interface OrtEngineOptions {
+  /** What {@link Engine.name} says. */
+  readonly name: string;
+  /** Those of ONNX Runtime's sessions, for instance which execution providers to use. */
+  readonly options?: InferenceSession.SessionOptions;
+  /** Called with all that is done inside of ONNX Runtime. */
+  readonly around?: Around;
+}
+
+/** ONNX Runtime as an engine, in this thread: a run blocks it. */
 export function createOrtEngine(
   runtime: OnnxRuntime,
-  { name, options = {} }: { readonly name: string; readonly options?: InferenceSession.SessionOptions },
+  { name, options = {}, around = (work) => work() }: OrtEngineOptions,
 ): Engine {
   const keptTensors = new Map<number, Tensor>();
   const sessions = new Set<InferenceSession>();
   let nextKept = 1;
+  let closing: Promise<void> | undefined;
   let isClosed = false;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -35,7 +46,7 @@ export function createOrtEngine(
   function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     const result = last.then(() => {
       if (isClosed) throw new Error(`Cannot run anything on ${name}: it was closed`);
-      return work();
+      return around(work);
     });
     last = result.catch(() => {});
     return result;
@@ -96,14 +107,14 @@ export function createOrtEngine(
           keptTensors.delete(kept);
         }
       }),
-    async close() {
-      if (isClosed) return;
-      await inTurn(async () => {
+    close() {
+      closing ??= inTurn(async () => {
         isClosed = true;
         for (const tensor of keptTensors.values()) tensor.dispose();
         keptTensors.clear();
         for (const session of sessions) await closeSession(session);
       });
+      return closing;
     },
   };
 }

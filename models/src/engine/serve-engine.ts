@@ -9,8 +9,8 @@ export interface EngineServerPort {
 
 /** Serve an engine on a port: open it, then hand it the calls in the order they come, and answer each. */
 export function serveEngine(port: EngineServerPort, open: () => Promise<Engine>): void {
-  const sessions = new Map<number, EngineSession>();
-  let nextSession = 1;
+  /** By their numbers; those that were closed too, which refuse to run. */
+  const sessions: EngineSession[] = [];
 
   async function answer<Kind extends EngineCall["kind"]>(
     engine: Engine,
@@ -20,16 +20,18 @@ export function serveEngine(port: EngineServerPort, open: () => Promise<Engine>)
     switch (call.kind) {
       case "load": {
         const session = await engine.load(call.graph);
-        sessions.set(nextSession, session);
-        return { session: nextSession++, inputs: session.inputs, outputs: session.outputs };
+        return { session: sessions.push(session) - 1, inputs: session.inputs, outputs: session.outputs };
       }
       case "run":
-        return sessionOf(call.session).run(call.feeds, call.wanted);
+        return sessions[call.session].run(call.feeds, call.wanted);
       case "release":
         await engine.release(call.tensors);
         return undefined;
       case "close-session":
-        await sessionOf(call.session).close();
+        await sessions[call.session].close();
+        return undefined;
+      case "close":
+        await engine.close();
         return undefined;
       default:
         return call satisfies never;
@@ -37,10 +39,8 @@ export function serveEngine(port: EngineServerPort, open: () => Promise<Engine>)
   }
 
   const opening = open();
-  let queue: Promise<unknown> = reply(0, async () => (await opening).name);
-  port.on("message", ({ id, call }) => {
-    queue = queue.then(() => reply(id, async () => answer(await opening, call)));
-  });
+  void reply(0, async () => (await opening).name);
+  port.on("message", ({ id, call }) => void reply(id, async () => answer(await opening, call)));
 
   async function reply(id: number, work: () => Promise<unknown>): Promise<void> {
     try {
@@ -53,8 +53,8 @@ export function serveEngine(port: EngineServerPort, open: () => Promise<Engine>)
   }
 }
 
-/** The memory of fetched tensors, which is handed over instead of copied. */
+/** The memory of fetched tensors, each once, which is handed over instead of copied. */
 function buffersOf(result: unknown): ArrayBuffer[] {
   const fetched = (result as Partial<EngineResults["run"]> | undefined)?.fetched ?? {};
-  return Object.values(fetched).map(({ data }: HostTensor) => data.buffer as ArrayBuffer);
+  return [...new Set(Object.values(fetched).map(({ data }: HostTensor) => data.buffer as ArrayBuffer))];
 }

@@ -10,11 +10,15 @@ export interface EngineThread {
   terminate(): Promise<unknown>;
 }
 
-/** An engine that runs on a thread of its own, so that this one goes on working meanwhile. Rejects when the engine cannot be opened. */
+/**
+ * An engine that runs on a thread of its own, so that this one goes on working meanwhile. Closing it ends the thread once it has done what it was
+ * asked for before. Rejects when the engine cannot be opened.
+ */
 export async function createThreadedEngine(thread: EngineThread): Promise<Engine> {
   const waiting = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
   let nextId = 1;
   let death: string | undefined;
+  let closing: Promise<void> | undefined;
 
   thread.listen(
     (answer) => {
@@ -24,21 +28,21 @@ export async function createThreadedEngine(thread: EngineThread): Promise<Engine
       else call?.reject(errorOf(answer.error));
     },
     (reason) => {
-      death = reason;
-      for (const { reject } of waiting.values()) reject(deathOf(reason));
+      // The first reason is the cause of those that follow.
+      death ??= reason;
+      for (const { reject } of waiting.values()) reject(deathOf(death));
       waiting.clear();
     },
   );
 
-  function request<Kind extends EngineCall["kind"]>(
+  async function request<Kind extends EngineCall["kind"]>(
     call: Extract<EngineCall, { kind: Kind }>,
     transfer: ArrayBuffer[] = [],
   ): Promise<EngineResults[Kind]> {
-    if (death !== undefined) return Promise.reject(deathOf(death));
+    if (death !== undefined) throw deathOf(death);
     const id = nextId++;
-    const answered = answerTo<EngineResults[Kind]>(id);
     thread.postMessage({ id, call }, transfer);
-    return answered;
+    return answerTo<EngineResults[Kind]>(id);
   }
   function answerTo<Result>(id: number): Promise<Result> {
     return new Promise((resolve, reject) => {
@@ -63,9 +67,13 @@ export async function createThreadedEngine(thread: EngineThread): Promise<Engine
       };
     },
     release: (tensors) => request<"release">({ kind: "release", tensors }),
-    async close() {
-      death = "it was closed";
-      await thread.terminate();
+    close() {
+      closing ??= request<"close">({ kind: "close" })
+        // A thread that has died is closed.
+        .catch(() => {})
+        .then(async () => void (await thread.terminate()));
+      death ??= "it was closed";
+      return closing;
     },
   };
 }

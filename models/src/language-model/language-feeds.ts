@@ -38,7 +38,8 @@ function feedOf(input: TensorInfo, { rows, length, tokenIds, lengths }: TokenBat
 
 /** Keys or values of no tokens: the axis of the batch is the first that varies, every other one that varies counts tokens. */
 function emptyPast({ type, shape }: TensorInfo, rows: number): HostTensor {
-  const dims = shape.map((size, axis) => (typeof size === "number" ? size : axis === 0 ? rows : 0));
+  const batch = shape.findIndex((size) => typeof size !== "number");
+  const dims = shape.map((size, axis) => (typeof size === "number" ? size : axis === batch ? rows : 0));
   return { type, dims, data: type === "float16" ? new Uint16Array(0) : new Float32Array(0) };
 }
 

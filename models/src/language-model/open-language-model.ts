@@ -13,7 +13,7 @@ import { languageFeeds } from "./language-feeds.ts";
 import { probeShapes } from "./probe-shapes.ts";
 import { spliceModel } from "./splice-model.ts";
 import { tokenMatrix } from "./token-matrix.ts";
-import { withinMemory } from "./within-memory.ts";
+import { withinLimits } from "./within-limits.ts";
 
 /** Where a model's weights lie, for the engine. */
 export type WeightPlace = Pick<EncodedGraph, "folder" | "externalData">;
@@ -34,11 +34,14 @@ export function openLanguageModel(file: OnnxModel, engine: Engine, weights: Weig
 
   /** The part of the graph up to the hook that was last asked for. */
   let head: { readonly tensor: string; readonly session: Promise<EngineSession> } | undefined;
-  async function headSession(tensor: string): Promise<EngineSession> {
+  function headSession(tensor: string): Promise<EngineSession> {
     if (head?.tensor !== tensor) {
-      const last = head;
-      await last?.session.then((session) => session.close());
-      head = { tensor, session: load(headOf(model, [tensor])) };
+      const last = head?.session.then(
+        (session) => session.close(),
+        // What could not be loaded need not be closed.
+        () => {},
+      );
+      head = { tensor, session: Promise.resolve(last).then(() => load(headOf(model, [tensor]))) };
     }
     return head.session;
   }
@@ -88,13 +91,13 @@ export function openLanguageModel(file: OnnxModel, engine: Engine, weights: Weig
 
     async activations({ tensor }, batch) {
       const session = await headSession(tensor);
-      const { fetched } = await withinMemory(batch, () =>
+      const { fetched } = await withinLimits(batch, () =>
         session.run(languageFeeds(session.inputs, batch), { fetch: [tensor] }),
       );
       return tokenMatrix(fetched[tensor], batch);
     },
 
-    splice(hook): Promise<Splice> {
+    async splice(hook): Promise<Splice> {
       if (logits === undefined)
         throw new UnsupportedError(
           `Cannot measure the loss of ${location}: it has no output "logits", only ${model.outputs.map(({ name }) => name).join(", ")}; export it for text generation`,

@@ -12,7 +12,7 @@ import { floatTensor, floatValues } from "./host-values.ts";
 import { languageFeeds } from "./language-feeds.ts";
 import { changedLossGraph, lossNames, originalLossGraph } from "./loss-graphs.ts";
 import { tokenMatrix } from "./token-matrix.ts";
-import { withinMemory } from "./within-memory.ts";
+import { withinLimits } from "./within-limits.ts";
 
 /** What a splice needs of the model it is made of. */
 export interface SpliceParts {
@@ -56,7 +56,17 @@ export async function spliceModel(model: OnnxModel, hook: Hook, parts: SplicePar
     async function begin(batch: TokenBatch): Promise<SplicedBatch> {
       const kept: KeptTensor[] = [];
       const targets = () => nextTokens(batch);
-      return withinMemory(batch, async () => {
+      const releaseAll = () => engine.release(kept.splice(0));
+      return withinLimits(batch, async () => {
+        try {
+          return await beginning();
+        } catch (error) {
+          await releaseAll();
+          throw error;
+        }
+      });
+
+      async function beginning(): Promise<SplicedBatch> {
         const read = await head.run(languageFeeds(head.inputs, batch), {
           fetch: [hook.tensor],
           keep: headOutputs,
@@ -73,11 +83,12 @@ export async function spliceModel(model: OnnxModel, hook: Hook, parts: SplicePar
         };
 
         const own = await logitsOf(read.kept[hook.tensor]);
-        const { fetched, kept: reference } = await original.run(
-          { [lossNames.logits]: own, [lossNames.targets]: targets() },
-          { fetch: [lossNames.crossEntropy], keep: [lossNames.logProbabilities] },
-        );
-        await engine.release([own]);
+        const { fetched, kept: reference } = await original
+          .run(
+            { [lossNames.logits]: own, [lossNames.targets]: targets() },
+            { fetch: [lossNames.crossEntropy], keep: [lossNames.logProbabilities] },
+          )
+          .finally(() => engine.release([own]));
         kept.push(...Object.values(reference));
 
         return {
@@ -87,8 +98,8 @@ export async function spliceModel(model: OnnxModel, hook: Hook, parts: SplicePar
             divergence: new Float32Array(batch.rows * batch.length),
           },
           run: (replacement) =>
-            withinMemory(batch, () => lossesOf(replacement, read.fetched[hook.tensor], activations)),
-          close: () => engine.release(kept.splice(0)),
+            withinLimits(batch, () => lossesOf(replacement, read.fetched[hook.tensor], activations)),
+          close: releaseAll,
         };
 
         async function lossesOf(
@@ -101,21 +112,22 @@ export async function spliceModel(model: OnnxModel, hook: Hook, parts: SplicePar
               `Cannot put a matrix of ${replacement.rows} × ${replacement.columns} at ${hook.name ?? hook.tensor}: expected ${rows} × ${columns}`,
             );
           const replaced = await logitsOf(floatTensor(replacement.values, type, dims));
-          const losses = await changed.run(
-            {
-              [lossNames.logits]: replaced,
-              [lossNames.targets]: targets(),
-              [lossNames.reference]: reference[lossNames.logProbabilities],
-            },
-            { fetch: [lossNames.crossEntropy, lossNames.divergence] },
-          );
-          await engine.release([replaced]);
+          const losses = await changed
+            .run(
+              {
+                [lossNames.logits]: replaced,
+                [lossNames.targets]: targets(),
+                [lossNames.reference]: reference[lossNames.logProbabilities],
+              },
+              { fetch: [lossNames.crossEntropy, lossNames.divergence] },
+            )
+            .finally(() => engine.release([replaced]));
           return {
             crossEntropy: floatValues(losses.fetched[lossNames.crossEntropy]),
             divergence: floatValues(losses.fetched[lossNames.divergence]),
           };
         }
-      });
+      }
     }
   } catch (error) {
     await close();

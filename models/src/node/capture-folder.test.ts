@@ -149,6 +149,27 @@ test("captureToFolder() interrupted before its first shard rejects and leaves no
   expect(await readdir(folder)).toEqual([]);
 });
 
+test("captureToFolder() that stores nothing takes the folder away that it made, and no other", async () => {
+  const stopped = { ...options, signal: AbortSignal.abort(new Error("stopped")) };
+  await expect(captureToFolder(join(folder, "a/b"), inputs(), stopped)).rejects.toThrow("stopped");
+  expect(await readdir(join(folder, "a"))).toEqual([]);
+  await expect(captureToFolder(join(folder, "a"), inputs(), stopped)).rejects.toThrow("stopped");
+  expect(await readdir(folder)).toEqual(["a"]);
+});
+
+test("captureToFolder() does not go on with a model that gives something else under the same hashes", async () => {
+  const interrupted = new AbortController();
+  const onProgress = ({ tokens }: { readonly tokens: number }) => {
+    if (tokens > 60) interrupted.abort();
+  };
+  await captureToFolder(folder, inputs(), { ...options, signal: interrupted.signal, onProgress });
+  const before = await contents(folder);
+  const other = captureToFolder(folder, inputs({ scale: 1.01 }), options);
+  await expect(other).rejects.toThrow(DataError);
+  await expect(other).rejects.toThrow(/row 0 is not what was captured/);
+  expect(await contents(folder)).toEqual(before);
+});
+
 test("captureToFolder() goes on after a failure of the model", async () => {
   const failing = inputs();
   let calls = 0;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError, ShapeError } from "@saestitch/core";
 import { writeAtomically } from "@saestitch/core/node";
@@ -16,6 +16,7 @@ import {
 } from "../capture/capture-manifest.ts";
 import { type CapturedWindow, captureWindows } from "../capture/capture-windows.ts";
 import { parseCaptureManifest } from "../capture/read-capture-manifest.ts";
+import { verifyCaptureWithModel } from "../capture/verify-capture.ts";
 import type { Hook, Model } from "../model.ts";
 import type { Processing } from "../processing.ts";
 import type { TextSource } from "../text/text-source.ts";
@@ -62,18 +63,36 @@ export interface CaptureFolderOptions extends WindowOptions, BatchSizes {
  * bytes are those of a capture that was never interrupted.
  *
  * Resolves to what `capture.json` says then, `complete` unless `signal` was aborted; aborted before the first shard is whole, it rejects with
- * the signal's reason and leaves the folder empty. Rejects with {@link DataError} when the folder holds something else, saying in what it differs, when a shard has
- * been changed, and for activations that `dtype` cannot hold; with FormatError for a damaged `capture.json`; as {@link tokenWindows} and
+ * the signal's reason and leaves nothing behind. Rejects with {@link DataError} when the folder holds something else, saying in what it differs, when a shard has
+ * been changed, or the model no longer gives its first rows, and for activations that `dtype` cannot hold; with FormatError for a damaged `capture.json`; as {@link tokenWindows} and
  * {@link captureWindows}.
  */
 export async function captureToFolder(
+  path: string,
+  inputs: CaptureInputs,
+  options: CaptureFolderOptions,
+): Promise<CaptureManifest> {
+  const isNew = await makeFolder(path);
+  try {
+    return await captureInto(path, inputs, options);
+  } catch (error) {
+    // Refused where there is something in it, which stays.
+    if (isNew) await rmdir(path).catch(() => {});
+    throw error;
+  }
+}
+
+async function captureInto(
   path: string,
   { model, hook, tokenizer, text, hashes }: CaptureInputs,
   { signal, onProgress = () => {}, ...options }: CaptureFolderOptions,
 ): Promise<CaptureManifest> {
   const recipe = recipeOf({ model, hook, tokenizer, text, hashes }, options);
-  let manifest = await openFolder(path, recipe);
+  let manifest = await findBegun(path, recipe);
   if (manifest?.complete) return manifest;
+  // Weights outside of the graph's file have no hash: they take longer to read than this.
+  if (manifest !== undefined)
+    await verifyCaptureWithModel({ ...model, findHook: async () => hook }, manifest);
 
   const from = manifest?.shards.reduce((sum, { windows }) => sum + windows, 0) ?? 0;
   const windows = tokenWindows(text.documents(), tokenizer, options);
@@ -154,25 +173,28 @@ function recipeOf(
     rest,
     limit: limit ?? null,
     tokenizer: { location: tokenizer.location, sha256: hashes.tokenizer },
-    text: { location: text.location, files: hashes.text },
+    // No more than is read back, so that going on writes the same bytes.
+    text: { location: text.location, files: hashes.text.map(({ name, sha256 }) => ({ name, sha256 })) },
     batchTokens,
     lookAhead,
     shardRows,
   };
 }
 
-/** Make the folder, or find what it holds of the capture. */
-async function openFolder(path: string, recipe: CaptureRecipe): Promise<CaptureManifest | undefined> {
-  let names: string[];
+/** Make the folder; whether it was not there before. */
+async function makeFolder(path: string): Promise<boolean> {
   try {
-    await mkdir(path, { recursive: true });
-    names = await readdir(path);
+    return (await mkdir(path, { recursive: true })) !== undefined;
   } catch (cause) {
     throw new DataError(`Cannot capture into the folder ${path}: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** What the folder holds of the capture. */
+async function findBegun(path: string, recipe: CaptureRecipe): Promise<CaptureManifest | undefined> {
   const manifest = await readCapture(path);
   if (manifest === undefined) {
-    const other = names.find((name) => /\.(safetensors|npy|arrow)$/.test(name));
+    const other = (await readdir(path)).find((name) => /\.(safetensors|npy|arrow)$/.test(name));
     if (other === undefined) return undefined;
     throw new DataError(
       `${path} holds ${other}, but no ${MANIFEST} that says what it is of: give another folder, or empty it`,

@@ -5,6 +5,7 @@ import { type HubOptions, openFile } from "@saestitch/core/node";
 import { openLanguageModel } from "../language-model/open-language-model.ts";
 import type { Model } from "../model.ts";
 import { dataFiles } from "../onnx/data-files.ts";
+import { describeFile } from "../onnx/describe-file.ts";
 import type { OnnxModel } from "../onnx/onnx-model.ts";
 import { readOnnx } from "../onnx/read-onnx.ts";
 import { relocateData } from "../onnx/relocate-data.ts";
@@ -82,9 +83,20 @@ async function findWeights(
     const { size } = await stat(at);
     if (size < bytes)
       throw new FormatError(
-        `Cannot open ${graph.location}: its weights reach to byte ${bytes} of ${file}, which has ${size}; is it whole?`,
+        `Cannot open ${graph.location}: its weights reach to byte ${bytes} of ${file}, which has ${size}; ${await whyShort(at)}`,
       );
     found.set(file, at);
   }
   return found;
+}
+
+/** What may be the matter with a file of weights that is too short. */
+async function whyShort(path: string): Promise<string> {
+  const source = await openFile(path);
+  try {
+    const kind = describeFile(await source.read(0, Math.min(256, source.byteLength)));
+    return kind === undefined ? "is it whole?" : `it looks like ${kind}`;
+  } finally {
+    await source.close();
+  }
 }
