@@ -241,3 +241,16 @@ test("isDType() knows the types and nothing that objects inherit", () => {
   expect(dtypes.every(isDType)).toBe(true);
   expect(["F8_E4M3", "f32", "toString", "__proto__", ""].some(isDType)).toBe(false);
 });
+
+test.each(["F16", "BF16"] as const)(
+  "encode() rounds float32 to %s as it rounds float64 of the same values",
+  (dtype) => {
+    // Every number of 16 bits, and what is a little more and a little less than halfway to the next.
+    const bits = Uint32Array.from({ length: 2 ** 16 * 5 }, (_, i) => {
+      const offset = [0, 0x0fff, 0x1000, 0x1001, 0x8000][i % 5];
+      return Math.floor(i / 5) * 2 ** 16 + offset;
+    });
+    const values = new Float32Array(bits.buffer);
+    expect(encode(values, dtype)).toEqual(encode(Float64Array.from(values), dtype));
+  },
+);
