@@ -9,6 +9,8 @@ import { realData } from "../../../core/test-support/real-data.ts";
 import { writeStories260k } from "../../test-support/stories260k.ts";
 import { modelActivations } from "../capture/model-activations.ts";
 import { verifyCapture, verifyCaptureWithModel } from "../capture/verify-capture.ts";
+import { lossReport } from "../loss/loss-report.ts";
+import { measureLoss } from "../loss/measure-loss.ts";
 import type { Hook } from "../model.ts";
 import { tokenWindows } from "../tokens/token-windows.ts";
 import type { WindowOptions } from "../tokens/window-options.ts";
@@ -18,15 +20,15 @@ import { type OpenedTokenizer, openTokenizer } from "./open-tokenizer.ts";
 
 const { folder: data, isThere } = realData();
 
-describe.skipIf(!isThere)("the recorded activations of a real language model", () => {
+describe.skipIf(!isThere)("a real language model", () => {
   const asRecorded: WindowOptions = { context: 512, bos: true, arrangement: "documents", rest: "drop" };
   let folder: string;
   let opened: OpenedModel;
   let tokenizer: OpenedTokenizer;
   let hook: Hook;
   let stories: readonly string[];
-  async function* documents() {
-    yield* stories.slice(0, 4);
+  async function* documents(count = 4) {
+    yield* stories.slice(0, count);
   }
 
   beforeAll(async () => {
@@ -42,7 +44,7 @@ describe.skipIf(!isThere)("the recorded activations of a real language model", (
     await rm(folder, { recursive: true });
   });
 
-  test("are captured again from its text, to 1e-4", async () => {
+  test("gives the recorded activations of its text again, to 1e-4", async () => {
     const path = join(folder, "captured");
     const { model } = opened;
     const text = { location: "tinystories", documents };
@@ -75,7 +77,7 @@ describe.skipIf(!isThere)("the recorded activations of a real language model", (
     }
   });
 
-  test("are the same bits from whatever row they are read", async () => {
+  test("has the same activations, bit for bit, from whatever row they are read", async () => {
     const windows = await collect(
       tokenWindows(documents(), tokenizer, { ...asRecorded, context: 64, rest: "continue" }),
     );
@@ -86,5 +88,12 @@ describe.skipIf(!isThere)("the recorded activations of a real language model", (
       const wanted = all.activations.subarray(start * source.d, (start + 150) * source.d);
       expect(Buffer.from(part.activations.buffer).equals(Buffer.from(wanted.slice().buffer))).toBe(true);
     }
+  });
+
+  test("has the loss that is stated beside it, 1.31 nats a token over the first 40 stories", async () => {
+    const windows = tokenWindows(documents(40), tokenizer, asRecorded);
+    const { original } = lossReport(await measureLoss(opened.model, hook, windows, []));
+    expect(original.crossEntropy).toBeGreaterThan(1.305);
+    expect(original.crossEntropy).toBeLessThan(1.315);
   });
 });
