@@ -1,6 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { UnsupportedError } from "@saestitch/core";
 import { describe, expect, test } from "vitest";
+import type { Engine } from "../engine/engine.ts";
+import { openEngine } from "./open-engine.ts";
 
 const model = fileURLToPath(new URL("../../../fixtures/models/llama-optimum", import.meta.url));
 
@@ -23,6 +26,17 @@ function runAlone(script: string) {
 }
 
 describe("openEngine()", () => {
+  test.each(["webgpu", "cuda"] as const)("opens on %s, or says what that needs", async (device) => {
+    const engine = await openEngine({ device }).catch((error: unknown) => error);
+    if (engine instanceof Error) {
+      expect(engine).toBeInstanceOf(UnsupportedError);
+      expect(engine.message).toMatch(`Cannot run models on ${device}, which needs `);
+    } else {
+      expect(engine).toHaveProperty("name", expect.stringContaining(device));
+      await (engine as Engine).close();
+    }
+  });
+
   test("keeps the process alive while it owes an answer, and no longer", () => {
     // Nothing else holds the process, and nobody closes the model.
     const { stdout, stderr, status } = runAlone(`
