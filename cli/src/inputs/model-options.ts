@@ -8,6 +8,11 @@ export const captureOptions = {
     "WHERE",
     'How a plain text falls into documents: line, paragraph, document (the whole file), or a text between them such as "<|endoftext|>" (default paragraph)',
   ),
+  "dataset-config": text(
+    "NAME",
+    "For a data set of the hub with several configurations: which (default default)",
+  ),
+  "dataset-split": text("NAME", "For a data set of the hub: which split (default train)"),
   context: wholeNumber(
     "N",
     2,

@@ -68,6 +68,8 @@ export async function openTextModel(
     const text = await openText(textAddress, {
       column: options["text-column"],
       split: options.split,
+      config: options["dataset-config"],
+      splitName: options["dataset-split"],
       onProgress: download.update,
       hub: { onWarning: (message) => stderr.write(`warning: ${message}\n`) },
     }).finally(() => download.end());

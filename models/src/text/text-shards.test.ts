@@ -71,12 +71,12 @@ describe("chooseShards()", () => {
     [
       ["en/train/0.parquet", "de/train/0.parquet"],
       {},
-      `Cannot tell which configuration of ${where} to read: its configurations are: de, en; choose one (config)`,
+      `Cannot tell which configuration of ${where} to read: its configurations are: de, en; choose one (--dataset-config)`,
     ],
     [
       ["data/test-00000-of-00001.parquet", "data/dev-00000-of-00001.parquet"],
       {},
-      `Cannot tell which split of ${where} to read: its splits are: test, validation; choose one (split-name)`,
+      `Cannot tell which split of ${where} to read: its splits are: test, validation; choose one (--dataset-split)`,
     ],
     [
       ["english/train/0.parquet", "german/train/0.parquet"],

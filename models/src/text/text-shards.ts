@@ -49,11 +49,11 @@ export function chooseShards(
 ): { readonly paths: readonly string[]; readonly isPartial: boolean } {
   const shards = paths.map(readPath);
   const configs = distinct(shards.map((shard) => shard.config));
-  const ofConfig = choose("configuration", "config", config, configs, "default", location);
+  const ofConfig = choose("configuration", "--dataset-config", config, configs, "default", location);
   const inConfig = shards.filter((shard) => shard.config === ofConfig);
   const named = inConfig.filter((shard) => shard.splitName !== undefined);
   const splits = named.length === 0 ? ["train"] : distinct(named.map((shard) => shard.splitName!));
-  const ofSplit = choose("split", "split-name", splitName, splits, "train", location);
+  const ofSplit = choose("split", "--dataset-split", splitName, splits, "train", location);
   const chosen = named.length === 0 ? inConfig : named.filter((shard) => shard.splitName === ofSplit);
   return {
     paths: chosen.map(({ path }) => path).sort(naturalOrder.compare),
