@@ -81,6 +81,7 @@ async function compare(python, threads, rounds) {
       console.log(
         `  ${what}    ${rate(peers[way])} tokens/s; ours ${(median(peers[way]) / median(own)).toFixed(2)}× (aim ≥ 1)`,
       );
+    console.log(`  ONNX Runtime alone            ${rate(bare)} tokens/s, batches lying ready`);
     const outside = 1 - median(bare) / median(own);
     console.log(`  outside ONNX Runtime          ${(100 * outside).toFixed(1)} % of the time (aim ≤ 10 %)`);
     console.log(
